@@ -1,0 +1,33 @@
+# porteiro_module(NAME SOURCES a.cpp … [DEPS base …] [LINK external …])
+# makes the library porteiro::NAME from src/NAME/, its unit tests from tests/unit/NAME/*_test.cpp as
+# one executable NAME_tests, and fails at configure time on a dependency not declared before it.
+function(porteiro_module name)
+  cmake_parse_arguments(M "" "" "SOURCES;DEPS;LINK" ${ARGN})
+  foreach(dep IN LISTS M_DEPS)
+    if(NOT TARGET porteiro_${dep})
+      message(FATAL_ERROR "module ${name} depends on ${dep}, which is not declared before it: "
+                          "dependencies point from high to low, see CMakeLists.txt")
+    endif()
+  endforeach()
+  list(TRANSFORM M_DEPS PREPEND porteiro::)
+  add_library(porteiro_${name} STATIC ${M_SOURCES})
+  add_library(porteiro::${name} ALIAS porteiro_${name})
+  target_include_directories(porteiro_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
+                                              PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(porteiro_${name} PUBLIC porteiro_options ${M_DEPS} ${M_LINK})
+  file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${name}/*_test.cpp)
+  if(tests AND PORTEIRO_TESTS)
+    porteiro_test(${name}_tests SOURCES ${tests} DEPS ${name})
+  endif()
+endfunction()
+
+# porteiro_test(NAME SOURCES … DEPS module … [LABELS …]): a doctest executable and its ctest entry.
+function(porteiro_test name)
+  cmake_parse_arguments(T "" "" "SOURCES;DEPS;LABELS" ${ARGN})
+  list(TRANSFORM T_DEPS PREPEND porteiro::)
+  add_executable(${name} ${T_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE porteiro_doctest_main porteiro::virtual_world ${T_DEPS})
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "unit;${T_LABELS}" TIMEOUT 300)
+endfunction()

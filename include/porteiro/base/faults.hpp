@@ -1,0 +1,36 @@
+// Fault points: named places where a fault may strike. The core asks; the answer is usually "none".
+// The simulation (or a live scenario) implements `Faults`; without one nothing ever strikes.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+#include "porteiro/base/time.hpp"
+
+namespace porteiro {
+
+enum class FaultPoint : std::uint8_t {
+  worker_start,                   // Before a function runs. error, slow, crash.
+  worker_effect_done_ack_pending, // The function has finished, its message is not yet deleted. crash.
+  queue_send,                     // duplicate, delay.
+  store_read,                     // latency, error.
+  store_write,                    // latency, error.
+  kms_call,                       // throttle, latency.
+  count_
+};
+std::string_view to_string(FaultPoint point);  // "worker.effect_done_ack_pending".
+
+struct Fault {
+  enum class Kind : std::uint8_t { none, crash, error, slow, duplicate, delay, throttle };
+  Kind kind = Kind::none;
+  Duration delay{0};  // slow, delay: how much longer; crash: until the worker restarts.
+  explicit operator bool() const { return kind != Kind::none; }
+};
+
+class Faults {
+ public:
+  virtual ~Faults() = default;
+  // `target` is the config's name of the function, queue, store or key that is asked for.
+  virtual Fault strike(FaultPoint point, std::string_view target) = 0;
+};
+
+}  // namespace porteiro

@@ -1,0 +1,51 @@
+// The whole of a config file as the modules' options.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "porteiro/gateway/gateway.hpp"
+#include "porteiro/journal/journal.hpp"
+#include "porteiro/kms/key_cache.hpp"
+#include "porteiro/kms/kms.hpp"
+#include "porteiro/lambda/functions.hpp"
+#include "porteiro/queue/queue.hpp"
+#include "porteiro/readmodels/read_models.hpp"
+#include "porteiro/stores/store.hpp"
+
+namespace porteiro::emulator {
+
+struct FunctionDefinition {
+  lambda::FunctionOptions options;
+  std::string with;  // JSON text.
+};
+
+struct Ports {
+  std::uint16_t public_port = 8080, inside_port = 4566;  // 0 picks a free one.
+  std::string bind = "127.0.0.1";
+  std::string public_socket;         // A unix-domain socket beside the port; empty: none.
+  std::size_t connections_max = 10'000;
+  std::size_t header_bytes_max = 16u << 10;
+  Duration idle_timeout = std::chrono::seconds(75);
+};
+
+struct Options {
+  kms::Options kms;
+  kms::CacheOptions key_cache;
+  std::vector<kms::TokenOptions> tokens;
+  std::vector<stores::StoreOptions> stores;
+  std::vector<queue::Options> queues;
+  std::vector<FunctionDefinition> functions;
+  std::vector<lambda::SourceOptions> sources;  // Those of routes included.
+  gateway::Options gateway;
+  std::vector<readmodels::Options> read_models;
+  journal::Options journal;
+  telemetry::Options telemetry;
+  std::size_t events_max = 20'000;
+  Ports ports;
+};
+
+// From a config that config::load has found valid. Errors: invalid, with the JSON pointer in `at`.
+Result<Options> options_from_json(const nlohmann::json& config);
+
+}  // namespace porteiro::emulator

@@ -1,0 +1,57 @@
+// base's interfaces over the real world: Asio's loop, Beast's HTTP, threads, files, system entropy.
+// The only module with sockets, threads and real clocks. No Boost in this header.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "porteiro/base/environment.hpp"
+#include "porteiro/base/http.hpp"
+
+namespace porteiro::runtime {
+
+struct ServerOptions {
+  std::size_t connections_max = 10'000;  // More are answered 503 and closed.
+  std::size_t header_bytes_max = 16u << 10;  // 431.
+  std::size_t body_bytes_max = 1u << 20;     // 413.
+  std::size_t pipeline_max = 64;             // Unanswered requests of a connection; then it is not read.
+  Duration idle_timeout = std::chrono::seconds(75);  // Between requests, and within one.
+};
+
+// A listener with its connections. Its death closes them all.
+class Server {
+ public:
+  virtual ~Server() = default;
+  virtual std::uint16_t port() const = 0;  // 0 for a unix-domain socket.
+  // No more connections; idle ones close, busy ones after their answer; then `done`.
+  virtual void stop(Task done) = 0;
+  virtual std::size_t connections() const = 0;
+};
+
+class Runtime {
+ public:
+  static std::unique_ptr<Runtime> create(std::uint64_t seed);
+  virtual ~Runtime() = default;
+
+  virtual Scheduler& scheduler() = 0;
+  virtual Offload& offload() = 0;
+  virtual Entropy& entropy() = 0;
+  virtual Random& random() = 0;
+  virtual Files& files() = 0;
+  virtual http::Client& client() = 0;
+  Environment environment() { return {scheduler(), offload(), entropy(), random(), files()}; }
+
+  // Errors: conflict (the address is in use; the text names it), invalid, unavailable.
+  virtual Result<std::unique_ptr<Server>> listen(const std::string& address, std::uint16_t port,
+                                                 ServerOptions options, http::Handler handler) = 0;
+  virtual Result<std::unique_ptr<Server>> listen_unix(const std::string& path,
+                                                      ServerOptions options,
+                                                      http::Handler handler) = 0;
+
+  // SIGINT and SIGTERM. The second signal ends the process at once with 130.
+  virtual void on_interrupt(Task task) = 0;
+  virtual void run() = 0;   // Until quit(); on the calling thread.
+  virtual void quit() = 0;  // run() returns after the running task.
+};
+
+}  // namespace porteiro::runtime

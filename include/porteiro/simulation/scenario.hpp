@@ -1,0 +1,81 @@
+// A scenario: traffic, faults and checks over a config, and one verdict. The same file runs in
+// virtual time and live.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "porteiro/base/result.hpp"
+#include "porteiro/base/time.hpp"
+#include "porteiro/config/config.hpp"
+#include "porteiro/lambda/function.hpp"
+
+namespace porteiro::simulation {
+
+// The exit codes; the worst wins, in the order of `severity`.
+enum class Outcome : int {
+  pass = 0, failed = 1, usage = 2, invalid = 3, environment = 4, unknown = 5,
+  not_deterministic = 6, limit = 7, internal = 70, interrupted = 130
+};
+Outcome worse(Outcome a, Outcome b);
+
+enum class Verdict : std::uint8_t { pass, fail, unknown };
+
+struct CheckResult {
+  std::string check;    // "latency of reads-a"
+  Verdict verdict = Verdict::unknown;
+  std::uint64_t samples = 0;
+  std::string figures;  // "p50 3.1ms, p99 15ms (at most 40ms)"
+};
+
+struct LatencyFigures {
+  std::string name;  // Traffic id or store.
+  std::uint64_t samples;
+  Duration p50, p99;
+};
+
+struct RunResult {
+  std::uint64_t seed = 0;
+  Outcome outcome = Outcome::internal;
+  std::vector<CheckResult> checks;
+  std::vector<LatencyFigures> latencies;
+  std::uint64_t history_hash = 0;
+  std::uint64_t records = 0;    // Telemetry records made.
+  std::uint64_t requests = 0;
+  Duration virtual_time{0};
+  Duration wall_time{0};        // Measured by the caller's clock; never part of the history.
+  std::string message;          // Of a limit or an error.
+};
+
+struct Scenario {
+  std::string name, file, predict;
+  std::string config_file;
+  std::uint64_t seed_first = 1, seed_count = 1;
+  Duration virtual_max, wall_max;
+  std::string document;  // The validated scenario as JSON text, defaults filled in.
+  std::string config;    // The validated config likewise.
+};
+
+// Reads scenario and config. All problems, or the scenario.
+std::vector<config::Problem> load_scenario(const std::string& path, Scenario& scenario);
+
+// `wall` is read for RunResult::wall_time and limits.wall only.
+RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
+                        const lambda::Registry& registry, const Clock& wall);
+
+// Runs against real sockets: `listen` and `client` are the runtime's. Calls `done` on its loop.
+struct Live {
+  Environment& environment;
+  http::Client& client;
+  // Binds a handler to a free loopback port and returns its URL; the handle keeps it.
+  std::function<Result<std::pair<std::shared_ptr<void>, std::string>>(http::Handler)> listen;
+  std::string data_directory;  // Empty: in memory.
+  std::string log_file;        // Searched for canaries, with the directory; may be empty.
+};
+void run_live(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
+              Live live, UniqueFunction<void(RunResult)> done);
+
+}  // namespace porteiro::simulation

@@ -1,0 +1,61 @@
+// What a store holds: collections of records with typed, classified fields. Plain data, made from
+// the config, plus the check of a document against it.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "porteiro/base/result.hpp"
+
+namespace porteiro::stores {
+
+enum class Type : std::uint8_t {
+  string, integer, decimal, boolean, time, date, uuid, enumeration, json, list, reference, token
+};
+
+// How far a value may be seen. Fields up to `internal` are ordinary columns; the sensitive and the
+// restricted fields of a record are one sealed box each.
+enum class Class : std::uint8_t { open, internal, sensitive, restricted };  // JSON: "public" = open.
+
+struct Field {
+  std::string name;
+  Type type = Type::string;
+  Class field_class = Class::open;
+  bool required = false;
+  std::string format;              // A base format (cpf, email, …); empty: any.
+  std::vector<std::string> values; // Of an enumeration.
+  std::vector<Field> items;        // Of a list of objects; empty: any JSON.
+  std::size_t items_max = 1000;    // Of a list; an append beyond it drops the oldest.
+  std::string reference;           // The collection a reference points to (its key).
+  bool cascade = false;            // Of a reference: erased with what it points to; else that is refused.
+  std::string token;               // The token name: of a `token` field (token_of), or of a
+                                   // restricted field that is key or indexed.
+};
+
+struct Collection {
+  std::string name;
+  std::string key;      // The field that identifies a record; string-like, or a token.
+  std::string subject;  // The field that names the data subject; empty: the collection has no boxes.
+  std::vector<Field> fields;
+  std::vector<std::vector<std::string>> indexes;  // Each a list of field names.
+
+  const Field* field(std::string_view name) const;  // Null: none.
+  const Field& key_field() const;
+  bool has(Class field_class) const;
+};
+
+// Checks `document` (an object) against `fields`: unknown and missing members, types, formats,
+// enumerations, list bounds. Canonicalises formats in place ("111.444.777-35" → "11144477735").
+// `at` is the place of the document ("body") and prefixes Error::at ("body.debts[2].due_on").
+// Errors: invalid. The text never holds a value.
+Result<void> check_document(const std::vector<Field>& fields, nlohmann::json& document,
+                            std::string_view at);
+
+// From the config's JSON (already valid against its schema), see config/schema/config-1.json.
+Result<std::vector<Field>> fields_from_json(const nlohmann::json& fields);
+Result<Collection> collection_from_json(std::string_view name, const nlohmann::json& collection);
+
+}  // namespace porteiro::stores

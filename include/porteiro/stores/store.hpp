@@ -1,0 +1,100 @@
+// A store: an engine plus its tier's policy. Splits documents into open columns and sealed boxes
+// (see docs/box-format.md), makes tokens, keeps the key hierarchy KMS key → branch key → subject
+// key → box, groups the writes of a loop turn into one commit off the loop, and feeds changes to
+// those who follow. Completions never run before the call has returned. Belongs to the loop.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "porteiro/base/environment.hpp"
+#include "porteiro/base/id.hpp"
+#include "porteiro/base/latency.hpp"
+#include "porteiro/kms/key_cache.hpp"
+#include "porteiro/kms/tokens.hpp"
+#include "porteiro/stores/engine.hpp"
+#include "porteiro/telemetry/telemetry.hpp"
+
+namespace porteiro::stores {
+
+struct StoreOptions {
+  std::string name;
+  std::string engine = "memory";  // memory, sqlite, lmdb.
+  std::string key;                // The KMS key of the boxes; empty: no protected fields allowed.
+  LatencyModel read, write;       // Apply when Environment::modelled.
+  std::vector<Collection> collections;
+  std::size_t writes_max = 10'000;  // Waiting for a commit; more are refused (limit_exceeded).
+};
+
+struct Record {
+  std::string key;
+  std::uint64_t version = 0;
+  std::string document;  // A JSON object as text: the key field and every field the record has.
+};
+struct Page {
+  std::vector<Record> records;
+  std::string next;
+};
+
+// What callers write: whole documents, before they are split and sealed.
+namespace write {
+struct Put { std::string collection; nlohmann::json document; Expect expect{}; };
+struct Append { std::string collection, key, field; nlohmann::json item; };
+struct Erase { std::string collection, key; Expect expect{}; };
+}  // namespace write
+using Write = std::variant<write::Put, write::Append, write::Erase>;
+struct Batch {
+  std::vector<Write> writes;
+  std::string once_key;
+};
+
+struct Dependencies {
+  kms::KeyCache& keys;
+  kms::Tokens& tokens;
+  telemetry::Telemetry& telemetry;
+};
+
+class Store {
+ public:
+  // Opens the engine; `directory` is the emulator's data directory or empty, `sync` as in
+  // EngineOptions. Errors: those of the engine's open; invalid (a schema that no engine accepts:
+  // protected fields without a key, an append to a protected list, an order by a restricted field).
+  static Result<std::unique_ptr<Store>> open(StoreOptions options, Environment& environment,
+                                             Dependencies dependencies,
+                                             const std::string& directory, bool sync);
+  virtual ~Store() = default;
+
+  template <class T>
+  using Done = UniqueFunction<void(Result<T>)>;
+
+  // A key may be given as its token or, for a tokenised key, in clear.
+  virtual void get(std::string_view collection, std::string_view key, Id trace,
+                   Done<std::optional<Record>> done) = 0;
+  virtual void query(std::string_view collection, Query query, Id trace, Done<Page> done) = 0;
+  // All or nothing, durable as configured when `done` runs. Errors: invalid (a document that does
+  // not fit, with Error::at), conflict, limit_exceeded, unavailable.
+  virtual void batch(Batch batch, Id trace, Done<Committed> done) = 0;
+
+  // The change feed. A follower is called on the loop after each commit, in order; the handle's
+  // death ends it.
+  class Follower;
+  virtual std::shared_ptr<Follower> follow(std::function<void(const Change&)> each) = 0;
+  virtual Result<std::vector<Change>> changes(std::uint64_t after, std::size_t limit) = 0;
+  virtual std::uint64_t last_sequence() = 0;
+
+  virtual Result<void> reset() = 0;     // Empty, as after the first start. Waits for no one:
+                                        // writes under way end with `unavailable`.
+  virtual const StoreOptions& options() const = 0;
+  const Collection* collection(std::string_view name) const;  // Null: none.
+};
+
+class Store::Follower {
+ public:
+  virtual ~Follower() = default;
+};
+
+using Stores = StringMap<std::unique_ptr<Store>>;
+
+}  // namespace porteiro::stores
