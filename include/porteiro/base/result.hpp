@@ -2,6 +2,7 @@
 #pragma once
 #include <boost/outcome/basic_result.hpp>
 #include <boost/outcome/policy/terminate.hpp>
+#include <boost/outcome/success_failure.hpp>
 #include <boost/outcome/try.hpp>
 #include <string>
 #include <string_view>
@@ -38,6 +39,9 @@ using Result = BOOST_OUTCOME_V2_NAMESPACE::basic_result<T, Error,
 inline Error error(Errc code, std::string detail, std::string at = {}) {
   return Error{code, std::move(detail), std::move(at)};
 }
+
+// What a Result<void> function returns when all went well.
+inline auto ok() { return BOOST_OUTCOME_V2_NAMESPACE::success(); }
 
 // PORTEIRO_TRY(auto x, f()); PORTEIRO_TRY(g());  hands an error on to the caller.
 #define PORTEIRO_TRY(...) BOOST_OUTCOME_TRY(__VA_ARGS__)

@@ -30,7 +30,8 @@ struct Ports {
 };
 
 struct Options {
-  kms::Options kms;
+  std::string data_directory;  // Empty: everything in memory, no file is left. Set by the caller.
+  kms::Options kms;              // Its directory, and the journal's, follow from the one above.
   kms::CacheOptions key_cache;
   std::vector<kms::TokenOptions> tokens;
   std::vector<stores::StoreOptions> stores;

@@ -1,0 +1,209 @@
+#include "porteiro/emulator/emulator.hpp"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "porteiro/admin/admin.hpp"
+#include "porteiro/events/event_log.hpp"
+
+namespace porteiro::emulator {
+namespace {
+
+std::string below(const std::string& directory, std::string_view name) {
+  return directory.empty() ? std::string() : directory + "/" + std::string(name);
+}
+
+class Assembly final : public Emulator {
+ public:
+  Assembly(Options options, Environment& environment)
+      : options_(std::move(options)),
+        environment_(environment),
+        telemetry_(environment.scheduler, options_.telemetry, environment.witness) {}
+
+  ~Assembly() override { *alive_ = false; }
+
+  Result<void> open(const lambda::Registry& registry);
+
+  void start(UniqueFunction<void(Result<void>)> done) override;
+  void stop(Task done) override;
+
+  void handle_public(const http::Request& request, http::Responder respond) override {
+    gateway_->handle(request, std::move(respond));
+  }
+  void handle_inside(const http::Request& request, http::Responder respond) override {
+    admin_->handle(request, std::move(respond));
+  }
+
+  telemetry::Telemetry& telemetry() override { return telemetry_; }
+  queue::Queues& queues() override { return *queues_; }
+  stores::Stores& stores() override { return stores_; }
+  readmodels::ReadModels& read_models() override { return *models_; }
+  kms::Kms& kms() override { return *kms_; }
+  bool idle() override;
+
+ private:
+  Result<void> open_keys();
+  Result<void> open_queues();
+  Result<void> open_stores();
+  Result<void> open_functions(const lambda::Registry& registry);
+  Result<void> add_sources();
+  void reset(UniqueFunction<void(Result<void>)> done);
+
+  Options options_;
+  Environment& environment_;
+  telemetry::Telemetry telemetry_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<kms::Kms> kms_;
+  std::unique_ptr<kms::KeyCache> key_cache_;
+  std::unique_ptr<kms::Sealer> sealer_;
+  std::unique_ptr<kms::Tokens> tokens_;
+  std::unique_ptr<events::EventLog> events_;
+  std::unique_ptr<queue::Queues> queues_;
+  stores::Stores stores_;
+  std::unique_ptr<readmodels::ReadModels> models_;
+  std::unique_ptr<gateway::Gateway> gateway_;
+  std::optional<lambda::Services> services_;  // What functions were made with; they borrow it.
+  std::unique_ptr<lambda::Functions> functions_;
+  std::unique_ptr<admin::Admin> admin_;
+  bool ready_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For completions that outlive us.
+};
+
+Result<void> Assembly::open_keys() {
+  options_.kms.directory = below(options_.data_directory, "keys");
+  PORTEIRO_TRY(kms_, kms::Kms::open(options_.kms, environment_, telemetry_));
+  key_cache_ = std::make_unique<kms::KeyCache>(*kms_, environment_, options_.key_cache);
+  sealer_ = std::make_unique<kms::Sealer>(*key_cache_, environment_);
+  tokens_ = std::make_unique<kms::Tokens>(*kms_, options_.tokens);
+  return ok();
+}
+
+Result<void> Assembly::open_queues() {
+  queues_ = std::make_unique<queue::Queues>(environment_, *journal_, telemetry_);
+  for (const queue::Options& options : options_.queues) {
+    PORTEIRO_TRY(queues_->create(options));
+  }
+  return ok();
+}
+
+Result<void> Assembly::open_stores() {
+  const bool sync = options_.journal.durability == journal::Durability::power;
+  for (const stores::StoreOptions& options : options_.stores) {
+    PORTEIRO_TRY(auto store,
+                 stores::Store::open(options, environment_, {*key_cache_, *tokens_, telemetry_},
+                                     below(options_.data_directory, "stores"), sync));
+    stores_.emplace(options.name, std::move(store));
+  }
+  models_ = std::make_unique<readmodels::ReadModels>(environment_, stores_, telemetry_);
+  for (const readmodels::Options& options : options_.read_models) {
+    PORTEIRO_TRY(models_->create(options));
+  }
+  return ok();
+}
+
+Result<void> Assembly::open_functions(const lambda::Registry& registry) {
+  services_.emplace(lambda::Services{environment_, telemetry_, stores_, *sealer_, *tokens_});
+  functions_ = std::make_unique<lambda::Functions>(*services_, telemetry_);
+  for (const FunctionDefinition& definition : options_.functions) {
+    const nlohmann::json with = nlohmann::json::parse(definition.with);
+    PORTEIRO_TRY(auto function, registry.make(definition.options.factory,
+                                              {definition.options.name, with, *services_}));
+    PORTEIRO_TRY(functions_->create(definition.options, std::move(function)));
+  }
+  return ok();
+}
+
+Result<void> Assembly::open(const lambda::Registry& registry) {
+  options_.journal.directory = below(options_.data_directory, "journal");
+  PORTEIRO_TRY(journal_, journal::open(options_.journal, environment_, telemetry_));
+  PORTEIRO_TRY(open_keys());
+  events_ = std::make_unique<events::EventLog>(environment_, *journal_, options_.events_max);
+  PORTEIRO_TRY(open_queues());
+  PORTEIRO_TRY(open_stores());
+  PORTEIRO_TRY(gateway_, gateway::Gateway::create(options_.gateway, environment_,
+                                                  {*journal_, telemetry_, *sealer_, *tokens_,
+                                                   *queues_, *events_, *models_}));
+  PORTEIRO_TRY(open_functions(registry));
+  admin_ = std::make_unique<admin::Admin>(
+      telemetry_, *events_, *queues_,
+      admin::Hooks{[this] { return ready_; },
+                   [this](UniqueFunction<void(Result<void>)> done) { reset(std::move(done)); }});
+  return journal_->start();
+}
+
+Result<void> Assembly::add_sources() {
+  for (const lambda::SourceOptions& source : options_.sources) {
+    queue::Queue* queue = queues_->find(source.queue);
+    PORTEIRO_ASSERT(queue != nullptr);  // options_from_json checked the name.
+    queue->on_lost([this](const queue::Message& message, bool dead_lettered) {
+      gateway_->lost(message, dead_lettered);
+    });
+    lambda::Functions::Replied replied;
+    if (!source.by_type.empty()) {
+      replied = [this](const events::Event& event, Result<lambda::Reply> outcome) {
+        gateway_->reply(event, std::move(outcome));
+      };
+    }
+    PORTEIRO_TRY(functions_->add_source(*queue, source, std::move(replied)));
+  }
+  return ok();
+}
+
+void Assembly::start(UniqueFunction<void(Result<void>)> done) {
+  tokens_->start([this, alive = alive_, done = std::move(done)](Result<void> tokens) mutable {
+    if (!*alive) return;
+    if (!tokens) return done(tokens.error());
+    models_->start([this, alive, done = std::move(done)](Result<void> models) mutable {
+      if (!*alive) return;
+      if (!models) return done(models.error());
+      Result<void> sources = add_sources();
+      ready_ = sources.has_value();
+      done(std::move(sources));
+    });
+  });
+}
+
+void Assembly::stop(Task done) {
+  ready_ = false;
+  gateway_->stop([this, alive = alive_, done = std::move(done)]() mutable {
+    if (!*alive) return;
+    functions_->stop([this, alive, done = std::move(done)]() mutable {
+      if (*alive) journal_->close(std::move(done));
+    });
+  });
+}
+
+// Whoever waits is told first, then what runs is abandoned, then the state goes.
+void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
+  gateway_->reset();
+  functions_->reset();
+  queues_->reset();
+  events_->reset();
+  key_cache_->clear();
+  for (auto& [name, store] : stores_) {
+    if (Result<void> cleared = store->reset(); !cleared) return done(cleared.error());
+  }
+  models_->reset();
+  telemetry_.reset();
+  done(journal_->clear());
+}
+
+bool Assembly::idle() {
+  if (functions_->running() > 0 || gateway_->waiting() > 0 || !models_->level()) return false;
+  for (const lambda::SourceOptions& source : options_.sources) {
+    if (queues_->find(source.queue)->depth().total() > 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Emulator>> Emulator::open(Options options, Environment& environment,
+                                                 const lambda::Registry& registry) {
+  auto assembly = std::make_unique<Assembly>(std::move(options), environment);
+  PORTEIRO_TRY(assembly->open(registry));
+  return std::unique_ptr<Emulator>(std::move(assembly));
+}
+
+}  // namespace porteiro::emulator
