@@ -12,8 +12,8 @@ namespace porteiro {
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view text);
 std::string to_base64(std::string_view bytes);
-std::optional<std::string> from_base64(std::string_view text);     // Strict: padding required.
-std::string to_base64url(std::string_view bytes);                  // Without padding.
+std::optional<std::string> from_base64(std::string_view text);  // Strict: padding required.
+std::string to_base64url(std::string_view bytes);               // Without padding.
 std::optional<std::string> from_base64url(std::string_view text);
 std::optional<std::string> percent_decode(std::string_view text);  // nullopt: a bad escape.
 std::string percent_encode(std::string_view text);                 // RFC 3986 unreserved stay.
@@ -41,7 +41,9 @@ class ByteReader {
 
 struct StringHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view s) const noexcept { return std::hash<std::string_view>{}(s); }
+  std::size_t operator()(std::string_view s) const noexcept {
+    return std::hash<std::string_view>{}(s);
+  }
 };
 template <class V>
 using StringMap = std::unordered_map<std::string, V, StringHash, std::equal_to<>>;

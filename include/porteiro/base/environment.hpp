@@ -14,11 +14,11 @@ struct Environment {
   Scheduler& scheduler;
   Offload& offload;
   Entropy& entropy;
-  Random& random;               // For modelled latencies and jitter, never for keys.
+  Random& random;  // For modelled latencies and jitter, never for keys.
   Files& files;
-  Faults* faults = nullptr;     // May be null: nothing strikes.
-  Witness* witness = nullptr;   // May be null: nobody watches.
-  bool modelled = false;        // Modelled latencies apply (simulation); live they are off.
+  Faults* faults = nullptr;    // May be null: nothing strikes.
+  Witness* witness = nullptr;  // May be null: nobody watches.
+  bool modelled = false;       // Modelled latencies apply (simulation); live they are off.
 
   Fault strike(FaultPoint point, std::string_view target) const {
     return faults == nullptr ? Fault{} : faults->strike(point, target);

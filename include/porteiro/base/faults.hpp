@@ -9,12 +9,13 @@
 namespace porteiro {
 
 enum class FaultPoint : std::uint8_t {
-  worker_start,                   // Before a function runs. error, slow, crash.
-  worker_effect_done_ack_pending, // The function has finished, its message is not yet deleted. crash.
-  queue_send,                     // duplicate, delay.
-  store_read,                     // latency, error.
-  store_write,                    // latency, error.
-  kms_call,                       // throttle, latency.
+  worker_start,                    // Before a function runs. error, slow, crash.
+  worker_effect_done_ack_pending,  // The function has finished, its message is not yet deleted.
+                                   // crash.
+  queue_send,                      // duplicate, delay.
+  store_read,                      // latency, error.
+  store_write,                     // latency, error.
+  kms_call,                        // throttle, latency.
   count_
 };
 std::string_view to_string(FaultPoint point);  // "worker.effect_done_ack_pending".

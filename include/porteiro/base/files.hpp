@@ -13,17 +13,20 @@ namespace porteiro {
 class AppendFile {
  public:
   virtual ~AppendFile() = default;
-  virtual Result<void> append(std::string_view bytes) = 0;  // All of it, or an error (maybe a part).
-  virtual Result<void> sync() = 0;                          // fdatasync. Blocks: call off the loop.
+  virtual Result<void> append(
+      std::string_view bytes) = 0;  // All of it, or an error (maybe a part).
+  virtual Result<void> sync() = 0;  // fdatasync. Blocks: call off the loop.
 };
 
 class Files {
  public:
   virtual ~Files() = default;
   virtual Result<void> make_directory(const std::string& path) = 0;  // And its parents; 0700.
-  virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // Names, sorted.
+  virtual Result<std::vector<std::string>> list(
+      const std::string& directory) = 0;  // Names, sorted.
   virtual Result<std::string> read(const std::string& path) = 0;
-  // Opens for append, creating it with mode 0600. `keep` bytes of an existing file stay, the rest is cut.
+  // Opens for append, creating it with mode 0600. `keep` bytes of an existing file stay, the rest
+  // is cut.
   virtual Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
                                                           std::uint64_t keep) = 0;
   // Writes, syncs and renames into place, mode 0600: afterwards the old or the new file is there.

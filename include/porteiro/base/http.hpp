@@ -25,9 +25,9 @@ struct Request {
   std::string_view peer;  // "127.0.0.1:50612", "unix", "simulation".
 
   std::string_view path() const { return target.substr(0, target.find('?')); }
-  std::string_view query() const;                              // Without '?'; may be empty.
-  std::string_view header(std::string_view name) const;        // Case-insensitive; empty if absent.
-  std::string_view query_value(std::string_view name) const;   // As sent; empty if absent.
+  std::string_view query() const;                             // Without '?'; may be empty.
+  std::string_view header(std::string_view name) const;       // Case-insensitive; empty if absent.
+  std::string_view query_value(std::string_view name) const;  // As sent; empty if absent.
 };
 
 struct Header {
@@ -50,7 +50,7 @@ std::string_view reason(int status);
 
 // RFC 9457 application/problem+json: type, title, status, detail and, where known, the field.
 Response problem(int status, std::string_view detail, std::string_view field = {});
-int status_of(Errc code);                // The one table from reactions to HTTP statuses.
+int status_of(Errc code);  // The one table from reactions to HTTP statuses.
 Response problem(const Error& error);
 
 // An outgoing request and its reply, which own their bytes.

@@ -19,7 +19,7 @@ struct Id {
 };
 
 Id make_id(Entropy& entropy);
-std::string to_text(Id id);                         // 32 lower-case hexadecimal digits.
+std::string to_text(Id id);  // 32 lower-case hexadecimal digits.
 void append_text(std::string& out, Id id);
 std::optional<Id> parse_id(std::string_view text);  // 32 hex digits, or the UUID form with hyphens.
 
@@ -27,5 +27,7 @@ std::optional<Id> parse_id(std::string_view text);  // 32 hex digits, or the UUI
 
 template <>
 struct std::hash<porteiro::Id> {
-  std::size_t operator()(const porteiro::Id& id) const noexcept { return id.high ^ (id.low * 0x9e3779b97f4a7c15U); }
+  std::size_t operator()(const porteiro::Id& id) const noexcept {
+    return id.high ^ (id.low * 0x9e3779b97f4a7c15U);
+  }
 };

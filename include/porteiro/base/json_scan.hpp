@@ -12,7 +12,8 @@ namespace porteiro {
 // Calls `member(name, value)` for each member of the object `text`, with the name unescaped only
 // when it holds no backslash (else as written) and the value's raw text. `member` returns false to
 // stop early. False: `text` is not one well-formed JSON object (nesting at most 64 deep).
-bool scan_object(std::string_view text, UniqueFunction<bool(std::string_view, std::string_view)> member);
+bool scan_object(std::string_view text,
+                 UniqueFunction<bool(std::string_view, std::string_view)> member);
 
 // The raw text of the member `path` ("data.path.cpf"); nullopt: absent or malformed.
 std::optional<std::string_view> find_member(std::string_view text, std::string_view path);

@@ -14,7 +14,7 @@ class Random {
  public:
   explicit Random(std::uint64_t seed);
   std::uint64_t next();
-  std::uint64_t below(std::uint64_t bound);               // [0, bound); bound > 0. Unbiased.
+  std::uint64_t below(std::uint64_t bound);                   // [0, bound); bound > 0. Unbiased.
   std::int64_t between(std::int64_t low, std::int64_t high);  // [low, high].
   bool chance(std::uint32_t parts_per_million);
   Duration exponential(Duration mean);  // Poisson arrivals: the gap to the next.

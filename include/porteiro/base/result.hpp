@@ -27,14 +27,18 @@ std::string_view to_string(Errc code);
 
 struct Error {
   Errc code = Errc::internal;
-  std::string detail;  // A sentence for people: what happened and what to do. Never restricted data.
-  std::string at;      // Where in the input, e.g. "body.cpf" or a JSON pointer; may be empty.
+  std::string
+      detail;      // A sentence for people: what happened and what to do. Never restricted data.
+  std::string at;  // Where in the input, e.g. "body.cpf" or a JSON pointer; may be empty.
 };
 
 // Reading the value of an error (or the error of a value) ends the process: check first.
 template <class T>
-using Result = BOOST_OUTCOME_V2_NAMESPACE::basic_result<T, Error,
-                                                        BOOST_OUTCOME_V2_NAMESPACE::policy::terminate>;
+using Result =
+    BOOST_OUTCOME_V2_NAMESPACE::basic_result<T, Error,
+                                             BOOST_OUTCOME_V2_NAMESPACE::policy::terminate>;
+
+using BOOST_OUTCOME_V2_NAMESPACE::success;  // `return success();` for a Result<void>.
 
 inline Error error(Errc code, std::string detail, std::string at = {}) {
   return Error{code, std::move(detail), std::move(at)};

@@ -33,6 +33,7 @@ class Timer {
  private:
   Scheduler& scheduler_;
   TimerId id_ = 0;
+  Task task_;  // Kept here so that what the scheduler holds is one pointer.
 };
 
 // Work that may block, off the loop. A lane runs its work one after another, in order; lanes run

@@ -26,9 +26,9 @@ class Clock {
   virtual Time now() const = 0;  // Never goes back while the process lives.
 };
 
-std::string to_rfc3339(Time time);                        // "2026-03-01T12:00:00.123Z", milliseconds.
-Result<Time> parse_rfc3339(std::string_view text);        // Errors: invalid.
-Result<Duration> parse_duration(std::string_view text);   // "800ms", "1.5s", "30m", "12h", "365d".
-std::string to_text(Duration duration);                   // The shortest such text: "1.5ms".
+std::string to_rfc3339(Time time);                  // "2026-03-01T12:00:00.123Z", milliseconds.
+Result<Time> parse_rfc3339(std::string_view text);  // Errors: invalid.
+Result<Duration> parse_duration(std::string_view text);  // "800ms", "1.5s", "30m", "12h", "365d".
+std::string to_text(Duration duration);                  // The shortest such text: "1.5ms".
 
 }  // namespace porteiro

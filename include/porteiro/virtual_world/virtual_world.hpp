@@ -3,6 +3,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "porteiro/base/environment.hpp"
@@ -18,11 +19,11 @@ class VirtualScheduler final : public Scheduler {
   TimerId after(Duration delay, Task task) override;
   bool cancel(TimerId timer) override;
 
-  bool step();                       // Runs one task, moving time when none is due; false: none left.
-  void run_until_idle();             // Until no task and no timer is left.
-  void run_for(Duration duration);   // Runs all that is due within it; ends exactly that much later.
+  bool step();            // Runs one task, moving time when none is due; false: none left.
+  void run_until_idle();  // Until no task and no timer is left.
+  void run_for(Duration duration);  // Runs all that is due within it; ends exactly that much later.
   std::optional<Time> next_due() const;
-  bool posted() const;               // A task is due now.
+  bool posted() const;  // A task is due now.
 
  private:
   TimerQueue queue_;
@@ -54,14 +55,17 @@ class MemoryFiles final : public Files {
  public:
   struct Disk {
     std::map<std::string, std::string> files;
+    std::set<std::string> directories;
     std::uint64_t operations = 0;
-    std::uint64_t fail_at = 0;  // The operation with this number (from 1) and all later ones fail; 0: none.
+    std::uint64_t fail_at =
+        0;  // The operation with this number (from 1) and all later ones fail; 0: none.
   };
   explicit MemoryFiles(std::shared_ptr<Disk> disk = std::make_shared<Disk>());
   Result<void> make_directory(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<std::string> read(const std::string& path) override;
-  Result<std::unique_ptr<AppendFile>> open_append(const std::string& path, std::uint64_t keep) override;
+  Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
+                                                  std::uint64_t keep) override;
   Result<void> replace(const std::string& path, std::string_view bytes) override;
   Result<void> remove(const std::string& path) override;
   Result<void> lock(const std::string& directory) override;

@@ -1,0 +1,168 @@
+#include "porteiro/virtual_world/virtual_world.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace porteiro::virtual_world {
+
+VirtualScheduler::VirtualScheduler(Time start) : now_(start) {}
+
+void VirtualScheduler::post(Task task) { queue_.post(std::move(task)); }
+
+TimerId VirtualScheduler::after(Duration delay, Task task) {
+  const Duration room = Time::max() - now_;  // A delay beyond the end of time is the end of time.
+  return queue_.add(now_ + std::clamp(delay, Duration::zero(), room), std::move(task));
+}
+
+bool VirtualScheduler::cancel(TimerId timer) { return queue_.cancel(timer); }
+
+bool VirtualScheduler::step() {
+  if (!queue_.has_posted()) {
+    const auto due = queue_.next_due();
+    if (!due) return false;
+    now_ = std::max(now_, *due);
+  }
+  auto task = queue_.pop(now_);
+  (*task)();
+  return true;
+}
+
+void VirtualScheduler::run_until_idle() {
+  while (step()) {
+  }
+}
+
+void VirtualScheduler::run_for(Duration duration) {
+  const Time end = now_ + duration;
+  for (;;) {
+    if (!queue_.has_posted()) {
+      const auto due = queue_.next_due();
+      if (!due || *due > end) break;
+    }
+    step();
+  }
+  now_ = end;
+}
+
+std::optional<Time> VirtualScheduler::next_due() const { return queue_.next_due(); }
+bool VirtualScheduler::posted() const { return queue_.has_posted(); }
+
+void InlineOffload::run(Lane lane, Task work, Task done) {
+  PORTEIRO_ASSERT(lane < next_);
+  work();
+  if (done) scheduler_.post(std::move(done));
+}
+
+void SeededEntropy::fill(std::span<std::byte> out) {
+  while (!out.empty()) {
+    const std::uint64_t word = random_.next();
+    const std::size_t size = std::min(out.size(), sizeof word);
+    std::memcpy(out.data(), &word, size);
+    out = out.subspan(size);
+  }
+}
+
+namespace {
+
+using Disk = MemoryFiles::Disk;
+
+// Counts the operation and says whether it fails.
+Result<void> attempt(Disk& disk) {
+  ++disk.operations;
+  if (disk.fail_at != 0 && disk.operations >= disk.fail_at) {
+    return error(Errc::unavailable, "the disk in memory fails, as it was told to");
+  }
+  return success();
+}
+
+Error missing(const std::string& path) {
+  return error(Errc::not_found, "there is no " + path, path);
+}
+
+class MemoryAppend final : public AppendFile {
+ public:
+  MemoryAppend(std::shared_ptr<Disk> disk, std::string path)
+      : disk_(std::move(disk)), path_(std::move(path)) {}
+
+  Result<void> append(std::string_view bytes) override {
+    auto outcome = attempt(*disk_);
+    if (!outcome) {  // The operation that breaks the disk leaves half of its bytes, as a crash may.
+      if (disk_->operations != disk_->fail_at) return outcome;
+      bytes = bytes.substr(0, bytes.size() / 2);
+    }
+    disk_->files[path_].append(bytes);
+    return outcome;
+  }
+  Result<void> sync() override { return attempt(*disk_); }
+
+ private:
+  std::shared_ptr<Disk> disk_;
+  std::string path_;
+};
+
+}  // namespace
+
+MemoryFiles::MemoryFiles(std::shared_ptr<Disk> disk) : disk_(std::move(disk)) {}
+
+Result<void> MemoryFiles::make_directory(const std::string& path) {
+  PORTEIRO_TRY(attempt(*disk_));
+  for (std::size_t end = path.find('/', 1); end != std::string::npos;
+       end = path.find('/', end + 1)) {
+    disk_->directories.insert(path.substr(0, end));
+  }
+  disk_->directories.insert(path);
+  return success();
+}
+
+Result<std::vector<std::string>> MemoryFiles::list(const std::string& directory) {
+  PORTEIRO_TRY(attempt(*disk_));
+  const std::string prefix = directory + "/";
+  std::set<std::string> names;
+  bool known = disk_->directories.contains(directory);
+  const auto look = [&](const std::string& path) {
+    if (!path.starts_with(prefix)) return;
+    known = true;
+    names.insert(path.substr(prefix.size(), path.find('/', prefix.size()) - prefix.size()));
+  };
+  for (const auto& [path, content] : disk_->files) look(path);
+  for (const std::string& path : disk_->directories) look(path);
+  if (!known) return missing(directory);
+  return std::vector<std::string>(names.begin(), names.end());
+}
+
+Result<std::string> MemoryFiles::read(const std::string& path) {
+  PORTEIRO_TRY(attempt(*disk_));
+  const auto found = disk_->files.find(path);
+  if (found == disk_->files.end()) return missing(path);
+  return found->second;
+}
+
+Result<std::unique_ptr<AppendFile>> MemoryFiles::open_append(const std::string& path,
+                                                             std::uint64_t keep) {
+  PORTEIRO_TRY(attempt(*disk_));
+  std::string& content = disk_->files[path];
+  if (content.size() > keep) content.resize(keep);
+  return std::unique_ptr<AppendFile>(std::make_unique<MemoryAppend>(disk_, path));
+}
+
+Result<void> MemoryFiles::replace(const std::string& path, std::string_view bytes) {
+  PORTEIRO_TRY(attempt(*disk_));
+  disk_->files[path] = bytes;
+  return success();
+}
+
+Result<void> MemoryFiles::remove(const std::string& path) {
+  PORTEIRO_TRY(attempt(*disk_));
+  if (disk_->files.erase(path) == 0) return missing(path);
+  return success();
+}
+
+Result<void> MemoryFiles::lock(const std::string&) { return attempt(*disk_); }
+
+World::World(std::uint64_t seed)
+    : offload(scheduler),
+      entropy(seed),
+      random(seed),
+      environment{scheduler, offload, entropy, random, files} {}
+
+}  // namespace porteiro::virtual_world
