@@ -137,6 +137,13 @@ Result<std::string> MemoryFiles::read(const std::string& path) {
   return found->second;
 }
 
+Result<unsigned> MemoryFiles::mode(const std::string& path) {
+  PORTEIRO_TRY(attempt(*disk_));
+  if (!disk_->files.contains(path)) return missing(path);
+  const auto found = disk_->modes.find(path);
+  return found == disk_->modes.end() ? 0600U : found->second;
+}
+
 Result<std::unique_ptr<AppendFile>> MemoryFiles::open_append(const std::string& path,
                                                              std::uint64_t keep) {
   PORTEIRO_TRY(attempt(*disk_));
@@ -148,6 +155,7 @@ Result<std::unique_ptr<AppendFile>> MemoryFiles::open_append(const std::string& 
 Result<void> MemoryFiles::replace(const std::string& path, std::string_view bytes) {
   PORTEIRO_TRY(attempt(*disk_));
   disk_->files[path] = bytes;
+  disk_->modes.erase(path);  // A new file.
   return success();
 }
 

@@ -55,6 +55,7 @@ class MemoryFiles final : public Files {
  public:
   struct Disk {
     std::map<std::string, std::string> files;
+    std::map<std::string, unsigned> modes;  // Of files whose mode is not 0600.
     std::set<std::string> directories;
     std::uint64_t operations = 0;
     std::uint64_t fail_at =
@@ -64,6 +65,7 @@ class MemoryFiles final : public Files {
   Result<void> make_directory(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& directory) override;
   Result<std::string> read(const std::string& path) override;
+  Result<unsigned> mode(const std::string& path) override;
   Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
                                                   std::uint64_t keep) override;
   Result<void> replace(const std::string& path, std::string_view bytes) override;
