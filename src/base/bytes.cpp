@@ -186,12 +186,11 @@ std::string percent_encode(std::string_view text) {
       out += c;
       continue;
     }
+    constexpr char upper_digits[] = "0123456789ABCDEF";
     const auto byte = static_cast<unsigned char>(c);
     out += '%';
-    out += static_cast<char>(hex_digits[byte >> 4] >= 'a' ? hex_digits[byte >> 4] - 32
-                                                          : hex_digits[byte >> 4]);
-    out += static_cast<char>(hex_digits[byte & 15] >= 'a' ? hex_digits[byte & 15] - 32
-                                                          : hex_digits[byte & 15]);
+    out += upper_digits[byte >> 4];
+    out += upper_digits[byte & 15];
   }
   return out;
 }

@@ -1,3 +1,5 @@
+#include "base/crc32c.hpp"
+
 #include <array>
 #include <cstring>
 
@@ -15,13 +17,6 @@ constexpr auto table = [] {
   }
   return t;
 }();
-
-std::uint32_t by_table(std::uint32_t crc, const char* bytes, std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i) {
-    crc = table[(crc ^ static_cast<unsigned char>(bytes[i])) & 0xff] ^ (crc >> 8);
-  }
-  return crc;
-}
 
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) std::uint32_t by_instruction(std::uint32_t crc, const char* bytes,
@@ -47,11 +42,19 @@ bool instruction_known() {
 
 }  // namespace
 
+std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t seed) {
+  std::uint32_t crc = ~seed;
+  for (const char c : bytes) {
+    crc = table[(crc ^ static_cast<unsigned char>(c)) & 0xff] ^ (crc >> 8);
+  }
+  return ~crc;
+}
+
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed) {
 #if defined(__x86_64__)
   if (instruction_known()) return ~by_instruction(~seed, bytes.data(), bytes.size());
 #endif
-  return ~by_table(~seed, bytes.data(), bytes.size());
+  return crc32c_by_table(bytes, seed);
 }
 
 }  // namespace porteiro

@@ -27,9 +27,8 @@ std::string_view to_string(Errc code);
 
 struct Error {
   Errc code = Errc::internal;
-  std::string
-      detail;      // A sentence for people: what happened and what to do. Never restricted data.
-  std::string at;  // Where in the input, e.g. "body.cpf" or a JSON pointer; may be empty.
+  std::string detail;  // For people: what happened and what to do. Never restricted data.
+  std::string at;      // Where in the input, e.g. "body.cpf" or a JSON pointer; may be empty.
 };
 
 // Reading the value of an error (or the error of a value) ends the process: check first.
