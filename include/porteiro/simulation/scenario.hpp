@@ -62,9 +62,22 @@ struct Scenario {
 // Reads scenario and config. All problems, or the scenario.
 std::vector<config::Problem> load_scenario(const std::string& path, Scenario& scenario);
 
-// `wall` is read for RunResult::wall_time and limits.wall only.
+// Looks into a run, to find where two runs of one seed part.
+struct Probe {
+  bool keep_trail = false;
+  std::vector<std::uint64_t> trail;     // The history hash after each record, when kept.
+  std::uint64_t wanted = UINT64_MAX;    // The number of a record whose text is wanted, from 0.
+  std::string text;                     // That record as JSON.
+};
+
+// `wall` is read for RunResult::wall_time and limits.wall only. `probe` may be null.
 RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
-                        const lambda::Registry& registry, const Clock& wall);
+                        const lambda::Registry& registry, const Clock& wall, Probe* probe = nullptr);
+
+// Runs a seed twice; on a difference the outcome is not_deterministic and the message names the
+// first record that differs, in both forms.
+RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
+                    const Clock& wall);
 
 // Runs against real sockets: `listen` and `client` are the runtime's. Calls `done` on its loop.
 struct Live {
@@ -72,8 +85,7 @@ struct Live {
   http::Client& client;
   // Binds a handler to a free loopback port and returns its URL; the handle keeps it.
   std::function<Result<std::pair<std::shared_ptr<void>, std::string>>(http::Handler)> listen;
-  std::string data_directory;  // Empty: in memory.
-  std::string log_file;        // Searched for canaries, with the directory; may be empty.
+  std::string data_directory;  // Empty: in memory. Afterwards every file in it is searched for canaries.
 };
 void run_live(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
               Live live, UniqueFunction<void(RunResult)> done);

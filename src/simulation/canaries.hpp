@@ -1,0 +1,46 @@
+// Canaries: unique restricted values that are looked for in everything that is written. Each is
+// searched raw, JSON-escaped, percent-encoded, in hexadecimal (both cases) and in base64 at its
+// three alignments (both alphabets). Hashed, compressed or sealed copies are not found: that is the
+// point of sealing, and the limit of the check.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "porteiro/base/witness.hpp"
+
+namespace porteiro::simulation {
+
+class Canaries final : public Witness {
+ public:
+  Canaries();
+  void add(std::string_view value);  // At least 8 bytes; shorter ones would be found by chance.
+  std::size_t count() const { return count_; }
+
+  void wrote(Place place, std::string_view bytes) override;
+
+  struct Tally {
+    std::uint64_t writes = 0, bytes = 0, leaks = 0;
+    std::string first;  // The form and the surroundings' length of the first leak; not the value.
+  };
+  const Tally& tally(Place place) const { return tallies_[static_cast<std::size_t>(place)]; }
+
+ private:
+  struct Needle {
+    std::string text;
+    const char* form;
+    bool digits;  // Only a run of digits of exactly this length is a match.
+  };
+  void add_needle(std::string text, const char* form);
+  const Needle* match(std::string_view bytes, std::size_t at) const;
+
+  std::size_t count_ = 0;
+  std::vector<std::uint64_t> filter_;  // Bits of the needles' first eight bytes.
+  std::unordered_multimap<std::uint64_t, Needle> needles_;  // By the first eight bytes.
+  std::array<Tally, static_cast<std::size_t>(Place::count_)> tallies_;
+};
+
+}  // namespace porteiro::simulation

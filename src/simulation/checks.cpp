@@ -1,0 +1,270 @@
+#include "simulation/checks.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "porteiro/config/config.hpp"
+
+namespace porteiro::simulation {
+namespace {
+
+using nlohmann::json;
+
+std::vector<std::string> list_of(const json& one_or_many) {
+  if (one_or_many.is_string()) return {one_or_many.get<std::string>()};
+  return one_or_many.get<std::vector<std::string>>();
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+std::vector<const TrafficSeen*> traffic_of(const json& check, const Evidence& evidence) {
+  std::vector<const TrafficSeen*> out;
+  for (const std::string& id : list_of(check.at("of"))) out.push_back(evidence.seen.of(id));
+  return out;  // Never null: the names were checked when the scenario was read.
+}
+
+Duration percentile(const std::vector<std::uint64_t>& sorted, std::uint64_t percent) {
+  if (sorted.empty()) return Duration(0);
+  const std::size_t rank = (sorted.size() * percent + 99) / 100;  // Nearest rank.
+  return Duration(static_cast<std::int64_t>(sorted[std::max<std::size_t>(rank, 1) - 1]));
+}
+
+// "2xx" or "404".
+bool matches(int status, const std::string& pattern) {
+  const std::string text = std::to_string(status);
+  return std::equal(text.begin(), text.end(), pattern.begin(), pattern.end(),
+                    [](char digit, char want) { return want == 'x' || digit == want; });
+}
+
+std::string rounded(Duration duration) {
+  using namespace std::chrono_literals;
+  const Duration unit = duration < 1ms ? Duration(1us) : Duration(10us);
+  return to_text(duration - duration % unit);
+}
+
+Verdict verdict_of(bool good) { return good ? Verdict::pass : Verdict::fail; }
+
+CheckResult http_ratio(const json& check, const Evidence& evidence) {
+  const std::vector<std::string> patterns = list_of(check.at("status"));
+  std::uint64_t samples = 0, good = 0;
+  for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
+    samples += traffic->unanswered;
+    for (const auto& [status, count] : traffic->statuses) {
+      samples += count;
+      const auto fits = [code = status](const std::string& pattern) {
+        return matches(code, pattern);
+      };
+      if (std::any_of(patterns.begin(), patterns.end(), fits)) good += count;
+    }
+  }
+  const double min = check.at("min").get<double>();
+  const std::string figures = std::to_string(good) + " of " + std::to_string(samples) + " are " +
+                              joined(patterns) + " (at least " + json(min).dump() + ")";
+  return {"", verdict_of(static_cast<double>(good) >= min * static_cast<double>(samples)), samples,
+          figures};
+}
+
+CheckResult latency(const json& check, const Evidence& evidence) {
+  std::vector<std::uint64_t> all;
+  for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
+    all.insert(all.end(), traffic->latencies_ns.begin(), traffic->latencies_ns.end());
+  }
+  std::sort(all.begin(), all.end());
+  std::string figures;
+  bool good = true;
+  const auto limit = [&](const char* name, std::uint64_t percent, bool always) {
+    const Duration value = percentile(all, percent);
+    if (!check.contains(name) && !always) return;
+    figures += (figures.empty() ? "" : ", ") + std::string(name) + " " + rounded(value);
+    if (!check.contains(name)) return;
+    const Duration bound = config::duration_of(check.at(name));
+    figures += " (at most " + to_text(bound) + ")";
+    good = good && value <= bound;
+  };
+  limit("p50", 50, true);
+  limit("p99", 99, true);
+  limit("max", 100, false);
+  return {"", verdict_of(good), all.size(), figures};
+}
+
+CheckResult no_loss(const json& check, const Evidence& evidence) {
+  const std::vector<std::string> terminal = list_of(check.at("terminal"));
+  const auto allowed = [&](const char* name) {
+    return std::find(terminal.begin(), terminal.end(), name) != terminal.end();
+  };
+  std::uint64_t accepted = 0, replied = 0, dead = 0, pending = 0, gone = 0;
+  for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
+    for (const auto& [location, command] : traffic->commands) {
+      ++accepted;
+      switch (command.state) {
+        case Command::State::succeeded:
+          ++replied;
+          break;
+        case Command::State::failed:
+          ++dead;
+          break;
+        case Command::State::pending:
+          ++pending;
+          break;
+        case Command::State::unknown:
+          ++gone;
+          break;
+      }
+    }
+  }
+  const bool good = pending == 0 && gone == 0 && (dead == 0 || allowed("dlq")) &&
+                    (replied == 0 || allowed("replied"));
+  const std::string figures = std::to_string(accepted) + " accepted: " + std::to_string(replied) +
+                              " replied, " + std::to_string(dead) + " failed, " +
+                              std::to_string(pending) + " pending, " + std::to_string(gone) +
+                              " lost";
+  return {"", verdict_of(good), accepted, figures};
+}
+
+// Each command that succeeded changed the record it names exactly once; nothing else changed.
+CheckResult effect_once(const json& check, const Evidence& evidence) {
+  std::map<std::string, std::uint64_t> expected;
+  std::uint64_t commands = 0;
+  for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
+    for (const auto& [location, command] : traffic->commands) {
+      if (command.state != Command::State::succeeded) continue;
+      ++commands;
+      ++expected[command.key];
+    }
+  }
+  const auto& effects = evidence.seen.effects.at(check.at("effect").get<std::string>());
+  std::uint64_t missing = 0, repeated = 0;
+  for (const auto& [key, count] : expected) {
+    const auto it = effects.find(key);
+    const std::uint64_t seen = it == effects.end() ? 0 : it->second;
+    if (seen < count) missing += count - seen;
+  }
+  for (const auto& [key, count] : effects) {
+    const auto it = expected.find(key);
+    const std::uint64_t want = it == expected.end() ? 0 : it->second;
+    if (count > want) repeated += count - want;
+  }
+  const std::string figures = std::to_string(commands) + " commands: " + std::to_string(missing) +
+                              " without effect, " + std::to_string(repeated) + " effects too many";
+  return {"", verdict_of(missing == 0 && repeated == 0), commands, figures};
+}
+
+CheckResult dlq_count(const json& check, const Evidence& evidence) {
+  queue::Queue* queue = evidence.emulator.queues().find(check.at("queue").get<std::string>());
+  const std::uint64_t count = queue->depth().total();
+  bool good = true;
+  std::string figures = std::to_string(count) + " messages";
+  if (check.contains("eq")) {
+    good = count == check.at("eq").get<std::uint64_t>();
+    figures += " (must be " + check.at("eq").dump() + ")";
+  }
+  if (check.contains("max")) {
+    good = good && count <= check.at("max").get<std::uint64_t>();
+    figures += " (at most " + check.at("max").dump() + ")";
+  }
+  return {"", verdict_of(good), 1, figures};
+}
+
+CheckResult no_plaintext(const json& check, const Evidence& evidence) {
+  std::uint64_t writes = 0, bytes = 0, leaks = 0;
+  std::string first;
+  for (const std::string& name : list_of(check.at("in"))) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(Place::count_); ++i) {
+      const Place place = static_cast<Place>(i);
+      if (to_string(place) != name) continue;
+      const Canaries::Tally& tally = evidence.canaries.tally(place);
+      writes += tally.writes;
+      bytes += tally.bytes;
+      leaks += tally.leaks;
+      if (tally.leaks > 0 && first.empty()) first = "; first in " + name + ": " + tally.first;
+    }
+  }
+  const std::size_t canaries = evidence.canaries.count();
+  const std::string figures = std::to_string(leaks) + " leaks of " + std::to_string(canaries) +
+                              " canaries in " + std::to_string(writes) + " writes, " +
+                              std::to_string(bytes >> 20) + " MiB" + first;
+  return {"", verdict_of(leaks == 0), canaries == 0 ? 0 : writes, figures};
+}
+
+CheckResult reached(const json& check, const Evidence& evidence) {
+  const std::string point = check.at("point").get<std::string>();
+  const std::uint64_t count = evidence.faults.reached(point).value();
+  const std::uint64_t min = check.value("min", std::uint64_t{1});
+  return {"", verdict_of(count >= min), 1,
+          std::to_string(count) + " times (at least " + std::to_string(min) + ")"};
+}
+
+CheckResult history_hash(const json& check, const Evidence& evidence) {
+  const std::string hash = hash_text(evidence.history_hash);
+  const std::string want = check.at("eq").get<std::string>();
+  return {"", verdict_of(hash == want), 1, hash + " (must be " + want + ")"};
+}
+
+CheckResult quiesces(const json& check, const Evidence& evidence) {
+  const Duration within = config::duration_of(check.at("within"));
+  const Duration took = evidence.seen.quiesced_after;
+  if (took < Duration::zero()) {
+    return {"", Verdict::unknown, 0, "no step waited for idleness to its end"};
+  }
+  return {"", verdict_of(took <= within), 1,
+          "idle after " + rounded(took) + " (at most " + to_text(within) + ")"};
+}
+
+std::string title_of(const json& check) {
+  std::string title = check.at("check").get<std::string>();
+  if (check.contains("effect")) title += " " + check.at("effect").get<std::string>();
+  if (check.contains("queue")) title += " " + check.at("queue").get<std::string>();
+  if (check.contains("point")) title += " " + check.at("point").get<std::string>();
+  if (check.contains("of")) title += " of " + joined(list_of(check.at("of")));
+  return title;
+}
+
+CheckResult dispatch(const std::string& name, const json& check, const Evidence& evidence) {
+  if (name == "http.ratio") return http_ratio(check, evidence);
+  if (name == "latency") return latency(check, evidence);
+  if (name == "delivery.no_loss") return no_loss(check, evidence);
+  if (name == "effect.once") return effect_once(check, evidence);
+  if (name == "dlq.count") return dlq_count(check, evidence);
+  if (name == "secrets.no_plaintext") return no_plaintext(check, evidence);
+  if (name == "reached") return reached(check, evidence);
+  if (name == "history.hash") return history_hash(check, evidence);
+  PORTEIRO_ASSERT(name == "quiesces");  // The schema knows no other.
+  return quiesces(check, evidence);
+}
+
+LatencyFigures figures_of(std::string name, std::vector<std::uint64_t> samples) {
+  std::sort(samples.begin(), samples.end());
+  return {std::move(name), samples.size(), percentile(samples, 50), percentile(samples, 99)};
+}
+
+}  // namespace
+
+CheckResult evaluate(const json& check, const Evidence& evidence) {
+  CheckResult result = dispatch(check.at("check").get<std::string>(), check, evidence);
+  result.check = title_of(check);
+  if (result.samples == 0) result.verdict = Verdict::unknown;
+  return result;
+}
+
+std::vector<LatencyFigures> latencies(const Seen& seen) {
+  std::vector<LatencyFigures> out;
+  for (const auto& [store, samples] : seen.store_reads_ns) {
+    out.push_back(figures_of("store " + store + ", reads", samples));
+  }
+  for (const TrafficSeen& traffic : seen.traffic) {
+    out.push_back(figures_of(traffic.id, traffic.latencies_ns));
+  }
+  return out;
+}
+
+std::string hash_text(std::uint64_t hash) {
+  std::string bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(hash >> shift & 0xff);
+  return to_hex(bytes);
+}
+
+}  // namespace porteiro::simulation

@@ -1,0 +1,225 @@
+#include "simulation/driver.hpp"
+
+#include <algorithm>
+
+#include "porteiro/base/json_scan.hpp"
+#include "porteiro/config/config.hpp"
+
+namespace porteiro::simulation {
+namespace {
+
+using nlohmann::json;
+using namespace std::chrono_literals;
+
+constexpr Duration resend_after = 50ms;
+constexpr Duration idle_poll = 10ms;
+constexpr std::size_t follows_in_flight_max = 64;
+
+std::string_view header_of(const http::Response& response, std::string_view name) {
+  const auto same = [&](const http::Header& header) {
+    return std::equal(header.name.begin(), header.name.end(), name.begin(), name.end(),
+                      [](char a, char b) { return (a | 0x20) == (b | 0x20); });
+  };
+  const auto it = std::find_if(response.headers.begin(), response.headers.end(), same);
+  return it == response.headers.end() ? std::string_view() : std::string_view(it->value);
+}
+
+std::vector<std::string> names_of(const json& one_or_many) {
+  if (one_or_many.is_string()) return {one_or_many.get<std::string>()};
+  return one_or_many.get<std::vector<std::string>>();
+}
+
+}  // namespace
+
+const TrafficSeen* Seen::of(std::string_view id) const {
+  const auto it = std::find_if(traffic.begin(), traffic.end(),
+                               [&](const TrafficSeen& each) { return each.id == id; });
+  return it == traffic.end() ? nullptr : &*it;
+}
+
+Driver::Driver(const json& scenario, Parts parts, Random random)
+    : scenario_(scenario),
+      parts_(std::move(parts)),
+      generators_(scenario.value("data", json::object())) {
+  const OnCanary on_canary = [this](std::string_view value) { parts_.canaries.add(value); };
+  std::uint64_t stream = 100;
+  for (const auto& [name, spec] : scenario.value("population", json::object()).items()) {
+    populations_.emplace(name,
+                         std::make_unique<Population>(spec, generators_, random.fork(stream++)));
+  }
+  for (const json& spec : scenario.at("traffic")) {
+    Population* population = nullptr;
+    for (const char* member : {"each", "pick"}) {
+      if (spec.contains(member))
+        population = populations_.at(spec.at(member).get<std::string>()).get();
+    }
+    traffic_.push_back(
+        std::make_unique<Traffic>(spec, generators_, population, random.fork(stream++), on_canary));
+    seen_.traffic.emplace_back().id = traffic_.back()->id();
+  }
+  watch_effects(scenario.at("expect"));
+  parts_.emulator.telemetry().listen([this](const telemetry::Record& record) {
+    if (on_record_) on_record_(record);
+    if (record.kind != telemetry::Kind::store_read) return;
+    seen_.store_reads_ns[std::string(parts_.emulator.telemetry().name(record.name))].push_back(
+        record.extra);
+  });
+}
+
+// "A.person" or "C.trail.movements": every change of a record of that collection is one effect.
+void Driver::watch_effects(const json& expect) {
+  for (const json& check : expect) {
+    if (check.at("check") != "effect.once") continue;
+    const std::string effect = check.at("effect").get<std::string>();
+    const std::size_t dot = effect.find('.');
+    const std::string collection = effect.substr(dot + 1, effect.find('.', dot + 1) - dot - 1);
+    stores::Store& store = *parts_.emulator.stores().find(effect.substr(0, dot))->second;
+    auto& changes = seen_.effects[effect];
+    followers_.push_back(store.follow([&changes, collection](const stores::Change& change) {
+      if (change.collection == collection) ++changes[change.key];
+    }));
+  }
+}
+
+void Driver::run(UniqueFunction<void(Result<void>)> done) {
+  done_ = std::move(done);
+  parts_.faults.begin(parts_.environment.scheduler.now());
+  next_step();
+}
+
+// The completion is let go of before it runs: it may hold what holds the driver.
+void Driver::end(Result<void> ran) { std::exchange(done_, nullptr)(std::move(ran)); }
+
+void Driver::next_step() {
+  const json& steps = scenario_.at("steps");
+  while (step_ < steps.size()) {
+    const json& step = steps[step_++];
+    if (step.contains("run")) return run_traffic(step.at("run"));
+    if (step.contains("advance")) return advance(step);
+    parts_.faults.heal(step.at("heal").get<std::string>());
+  }
+  follow_commands();
+}
+
+void Driver::run_traffic(const json& ids) {
+  const std::vector<std::string> names = names_of(ids);
+  open_ = 1;  // Held until all are armed.
+  for (std::size_t i = 0; i < traffic_.size(); ++i) {
+    if (std::find(names.begin(), names.end(), traffic_[i]->id()) == names.end()) continue;
+    ++open_;
+    arm(i);
+  }
+  one_less();
+}
+
+void Driver::arm(std::size_t traffic) {
+  const std::optional<Duration> gap = traffic_[traffic]->gap();
+  if (!gap) return one_less();
+  parts_.environment.scheduler.after(*gap, [this, traffic] {
+    Traffic::Planned planned = traffic_[traffic]->next(parts_.environment.scheduler.now());
+    if (planned.resend) {
+      ++open_;
+      parts_.environment.scheduler.after(resend_after, [this, traffic, again = planned.request] {
+        send(traffic, again);
+        one_less();
+      });
+    }
+    send(traffic, std::move(planned.request));
+    arm(traffic);
+  });
+}
+
+void Driver::send(std::size_t traffic, http::ClientRequest request) {
+  ++open_;
+  ++seen_.traffic[traffic].sent;
+  const Time now = parts_.environment.scheduler.now();
+  parts_.send(std::move(request), [this, traffic, now](Result<http::Response> response) {
+    finished(traffic, now, std::move(response));
+  });
+}
+
+void Driver::finished(std::size_t traffic, Time sent_at, Result<http::Response> response) {
+  TrafficSeen& seen = seen_.traffic[traffic];
+  if (!response) {
+    ++seen.unanswered;
+    return one_less();
+  }
+  const Duration took = parts_.environment.scheduler.now() - sent_at;
+  seen.latencies_ns.push_back(static_cast<std::uint64_t>(took.count()));
+  ++seen.statuses[response.value().status];
+  const std::string_view location = header_of(response.value(), "Location");
+  if (response.value().status == 202 && !location.empty()) seen.commands[std::string(location)];
+  one_less();
+}
+
+void Driver::one_less() {
+  if (--open_ == 0) parts_.environment.scheduler.post([this] { next_step(); });
+}
+
+void Driver::advance(const json& step) {
+  const Time now = parts_.environment.scheduler.now();
+  const std::string how = step.at("advance").get<std::string>();
+  if (how == "idle") return wait_idle(now, now + config::duration_of(step.at("max")));
+  parts_.environment.scheduler.after(config::duration_of(step.at("advance")),
+                                     [this] { next_step(); });
+}
+
+void Driver::wait_idle(Time since, Time until) {
+  const Time now = parts_.environment.scheduler.now();
+  if (parts_.emulator.idle()) {
+    seen_.quiesced_after = now - since;
+    return next_step();
+  }
+  if (now >= until) {
+    seen_.quiesced_after = Duration(-1);
+    return end(error(Errc::timeout, "the emulator was not idle " + to_text(until - since) +
+                                        " after the step began; see the queues' depths"));
+  }
+  parts_.environment.scheduler.after(idle_poll, [this, since, until] { wait_idle(since, until); });
+}
+
+void Driver::follow_commands() {
+  for (std::size_t i = 0; i < seen_.traffic.size(); ++i) {
+    for (const auto& [location, command] : seen_.traffic[i].commands)
+      follows_.push_back({i, location});
+  }
+  open_ = std::min(follows_in_flight_max, follows_.size());
+  if (open_ == 0) return end(ok());
+  for (std::size_t i = open_; i > 0; --i) follow_next();
+}
+
+// One of the chains that follow commands: asks for the next, or ends.
+void Driver::follow_next() {
+  if (follow_at_ == follows_.size()) {
+    if (--open_ == 0) parts_.environment.scheduler.post([this] { end(ok()); });
+    return;
+  }
+  const Follow follow = follows_[follow_at_++];
+  http::ClientRequest request;
+  request.url = follow.location;
+  request.headers = traffic_[follow.traffic]->key_headers();
+  parts_.send(std::move(request), [this, follow](Result<http::Response> response) {
+    followed(follow.traffic, follow.location, response);
+    parts_.environment.scheduler.post([this] { follow_next(); });
+  });
+}
+
+void Driver::followed(std::size_t traffic, const std::string& location,
+                      const Result<http::Response>& response) {
+  Command& command = seen_.traffic[traffic].commands[location];
+  command.state = Command::State::unknown;
+  if (!response || response.value().status != 200) return;
+  const std::string_view body = response.value().body;
+  const auto text = [&](std::string_view path) -> std::string {
+    const auto raw = find_member(body, path);
+    return raw ? string_value(*raw).value_or("") : "";
+  };
+  const std::string state = text("status");
+  if (state == "pending") command.state = Command::State::pending;
+  if (state == "failed") command.state = Command::State::failed;
+  if (state != "succeeded") return;
+  command.state = Command::State::succeeded;
+  command.key = text("reply.key");
+}
+
+}  // namespace porteiro::simulation

@@ -1,0 +1,100 @@
+// Runs the steps of a scenario against an emulator and observes. The same in virtual time and live:
+// only the environment and the way a request is sent differ. Belongs to the loop.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "porteiro/base/environment.hpp"
+#include "porteiro/emulator/emulator.hpp"
+#include "simulation/canaries.hpp"
+#include "simulation/fault_engine.hpp"
+#include "simulation/plan.hpp"
+
+namespace porteiro::simulation {
+
+// What came of an accepted asynchronous command.
+struct Command {
+  enum class State { pending, succeeded, failed, unknown };
+  State state = State::pending;
+  std::string key;  // The record it wrote, as the reply names it; empty: it names none.
+};
+
+struct TrafficSeen {
+  std::string id;
+  std::uint64_t sent = 0;        // Resent ones included.
+  std::uint64_t unanswered = 0;  // Cut or timed out: no HTTP status came.
+  std::map<int, std::uint64_t> statuses;
+  std::vector<std::uint64_t> latencies_ns;  // Of the answered ones.
+  std::map<std::string, Command> commands;  // By Location: a resent command counts once.
+};
+
+struct Seen {
+  std::vector<TrafficSeen> traffic;
+  std::map<std::string, std::map<std::string, std::uint64_t>>
+      effects;  // "A.person" → key → changes.
+  std::map<std::string, std::vector<std::uint64_t>> store_reads_ns;  // Store → durations.
+  Duration quiesced_after{-1};  // From the last step that waited for idleness; negative: never was.
+  const TrafficSeen* of(std::string_view id) const;
+};
+
+class Driver {
+ public:
+  using Send =
+      std::function<void(http::ClientRequest, UniqueFunction<void(Result<http::Response>)>)>;
+  struct Parts {
+    Environment& environment;
+    emulator::Emulator& emulator;
+    FaultEngine& faults;
+    Canaries& canaries;
+    Send send;
+  };
+  Driver(const nlohmann::json& scenario, Parts parts, Random random);
+
+  // Runs all steps, then follows every command to its outcome. `done` gets nothing or the reason
+  // why the run ended early (a step's `max` passed).
+  void run(UniqueFunction<void(Result<void>)> done);
+  const Seen& seen() const { return seen_; }
+  void on_record(std::function<void(const telemetry::Record&)> each) {
+    on_record_ = std::move(each);
+  }
+
+ private:
+  void end(Result<void> ran);
+  void next_step();
+  void run_traffic(const nlohmann::json& ids);
+  void arm(std::size_t traffic);
+  void send(std::size_t traffic, http::ClientRequest request);
+  void finished(std::size_t traffic, Time sent_at, Result<http::Response> response);
+  void one_less();
+  void advance(const nlohmann::json& step);
+  void wait_idle(Time since, Time until);
+  void follow_commands();
+  void follow_next();
+  void followed(std::size_t traffic, const std::string& location,
+                const Result<http::Response>& response);
+  void watch_effects(const nlohmann::json& expect);
+
+  const nlohmann::json& scenario_;
+  Parts parts_;
+  Generators generators_;
+  StringMap<std::unique_ptr<Population>> populations_;
+  std::vector<std::unique_ptr<Traffic>> traffic_;
+  std::vector<std::shared_ptr<stores::Store::Follower>> followers_;
+  Seen seen_;
+  std::function<void(const telemetry::Record&)> on_record_;
+  std::size_t step_ = 0;
+  std::size_t open_ = 0;  // Traffic still to be made and requests still unanswered.
+  struct Follow {
+    std::size_t traffic;
+    std::string location;
+  };
+  std::vector<Follow> follows_;
+  std::size_t follow_at_ = 0;
+  UniqueFunction<void(Result<void>)> done_;
+};
+
+}  // namespace porteiro::simulation

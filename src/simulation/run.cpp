@@ -1,0 +1,290 @@
+#include <nlohmann/json.hpp>
+
+#include "porteiro/simulation/scenario.hpp"
+#include "porteiro/virtual_world/virtual_world.hpp"
+#include "simulation/checks.hpp"
+#include "simulation/driver.hpp"
+
+namespace porteiro::simulation {
+namespace {
+
+using nlohmann::json;
+
+// What a run consists of, in virtual time or live: built once the environment stands.
+struct Stage {
+  Stage(const Scenario& from, std::uint64_t seed_in, Environment& environment_in)
+      : environment(environment_in),
+        scenario(json::parse(from.document)),
+        seed(seed_in),
+        faults(environment_in.scheduler, scenario.value("faults", json::array()),
+               Random(seed_in).fork(1)) {
+    environment.faults = &faults;
+    environment.witness = &canaries;
+  }
+  ~Stage() {
+    environment.faults = nullptr;
+    environment.witness = nullptr;
+  }
+
+  Result<void> open(const Scenario& from, const lambda::Registry& registry,
+                    const std::string& data_directory) {
+    Result<emulator::Options> options = emulator::options_from_json(json::parse(from.config));
+    if (!options) return options.error();
+    options.value().data_directory = data_directory;
+    Result<std::unique_ptr<emulator::Emulator>> opened =
+        emulator::Emulator::open(std::move(options).value(), environment, registry);
+    if (!opened) return opened.error();
+    emulator = std::move(opened).value();
+    faults.attach(emulator->telemetry());
+    return ok();
+  }
+
+  void judge(RunResult& result) {
+    telemetry::Telemetry& telemetry = emulator->telemetry();
+    result.history_hash = telemetry.hash();
+    result.records = telemetry.next();
+    for (const TrafficSeen& traffic : driver->seen().traffic) result.requests += traffic.sent;
+    result.latencies = latencies(driver->seen());
+    const Evidence evidence{driver->seen(), faults, canaries, *emulator, result.history_hash};
+    for (const json& check : scenario.at("expect")) {
+      // What the report says so far is searched, too, before the last checks look at the tally.
+      for (const CheckResult& said : result.checks) canaries.wrote(Place::report, said.figures);
+      result.checks.push_back(evaluate(check, evidence));
+      result.outcome = worse(result.outcome, outcome_of(result.checks.back().verdict));
+    }
+  }
+
+  static Outcome outcome_of(Verdict verdict) {
+    switch (verdict) {
+      case Verdict::pass:
+        return Outcome::pass;
+      case Verdict::fail:
+        return Outcome::failed;
+      case Verdict::unknown:
+        return Outcome::unknown;
+    }
+    return Outcome::internal;
+  }
+
+  Environment& environment;
+  json scenario;
+  std::uint64_t seed;
+  FaultEngine faults;
+  Canaries canaries;
+  std::unique_ptr<emulator::Emulator> emulator;
+  std::unique_ptr<Driver> driver;
+};
+
+// Hands a request straight to the gateway: no sockets in virtual time.
+void send_inside(emulator::Emulator& emulator, const http::ClientRequest& request,
+                 UniqueFunction<void(Result<http::Response>)> done) {
+  std::vector<http::HeaderView> headers;
+  for (const http::Header& header : request.headers) headers.push_back({header.name, header.value});
+  http::Request view{request.method, request.url, headers, request.body, "simulation"};
+  emulator.handle_public(view, [done = std::move(done)](http::Response response) mutable {
+    done(std::move(response));
+  });
+}
+
+RunResult refused(std::uint64_t seed, Outcome outcome, std::string message) {
+  RunResult result;
+  result.seed = seed;
+  result.outcome = outcome;
+  result.message = std::move(message);
+  return result;
+}
+
+// Keeps the trail of hashes and the text of one record.
+void attach(Probe& probe, telemetry::Telemetry& telemetry, const telemetry::Record& record) {
+  if (probe.keep_trail) probe.trail.push_back(telemetry.hash());
+  if (telemetry.next() - 1 == probe.wanted) probe.text = telemetry::to_json(telemetry, record);
+}
+
+constexpr std::uint64_t steps_between_wall_checks = 4096;
+
+}  // namespace
+
+RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
+                        const lambda::Registry& registry, const Clock& wall, Probe* probe) {
+  const Time wall_start = wall.now();
+  virtual_world::World world(seed);
+  world.environment.modelled = true;
+  Stage stage(scenario, seed, world.environment);
+  if (Result<void> opened = stage.open(scenario, registry, ""); !opened) {
+    return refused(seed, Outcome::environment, opened.error().detail);
+  }
+  const Time start = world.scheduler.now();
+  emulator::Emulator& emulator = *stage.emulator;
+  stage.driver = std::make_unique<Driver>(
+      stage.scenario,
+      Driver::Parts{world.environment, emulator, stage.faults, stage.canaries,
+                    [&emulator](http::ClientRequest request, auto done) {
+                      send_inside(emulator, request, std::move(done));
+                    }},
+      Random(seed).fork(2));
+  if (probe != nullptr) {
+    stage.driver->on_record(
+        [&](const telemetry::Record& record) { attach(*probe, emulator.telemetry(), record); });
+  }
+
+  std::optional<Result<void>> ended;
+  emulator.start([&](Result<void> started) {
+    if (!started) return ended.emplace(std::move(started)), void();
+    stage.driver->run([&](Result<void> ran) { ended.emplace(std::move(ran)); });
+  });
+
+  RunResult result;
+  result.seed = seed;
+  result.outcome = Outcome::pass;
+  for (std::uint64_t steps = 1; !ended && world.scheduler.step(); ++steps) {
+    if (world.scheduler.now() - start > scenario.virtual_max) {
+      ended.emplace(error(Errc::timeout, "the virtual time of " + to_text(scenario.virtual_max) +
+                                             " (limits.virtual) is over"));
+    }
+    if (steps % steps_between_wall_checks == 0 && wall.now() - wall_start > scenario.wall_max) {
+      ended.emplace(error(Errc::timeout, "the wall-clock time of " + to_text(scenario.wall_max) +
+                                             " (limits.wall) is over"));
+    }
+  }
+  if (!ended)
+    ended.emplace(error(Errc::internal, "nothing is left to run, and the steps are not done"));
+  if (!*ended) {
+    result.outcome = Outcome::limit;
+    result.message = ended->error().detail;
+  }
+  stage.judge(result);
+  result.virtual_time = world.scheduler.now() - start;
+  result.wall_time = wall.now() - wall_start;
+  return result;
+}
+
+RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
+                    const Clock& wall) {
+  Probe first, second;
+  first.keep_trail = second.keep_trail = true;
+  RunResult result = run_simulated(scenario, seed, registry, wall, &first);
+  run_simulated(scenario, seed, registry, wall, &second);
+  if (first.trail == second.trail) return result;
+
+  const auto [a, b] = std::mismatch(first.trail.begin(), first.trail.end(), second.trail.begin(),
+                                    second.trail.end());
+  const auto number = static_cast<std::uint64_t>(a - first.trail.begin());
+  Probe left, right;
+  left.wanted = right.wanted = number;
+  run_simulated(scenario, seed, registry, wall, &left);
+  run_simulated(scenario, seed, registry, wall, &right);
+  result.outcome = worse(result.outcome, Outcome::not_deterministic);
+  result.message = "two runs differ from record " + std::to_string(number) +
+                   " on:\n  first:  " + left.text + "\n  second: " + right.text;
+  return result;
+}
+
+namespace {
+
+// A live run: owns itself until it is done.
+class LiveRun : public std::enable_shared_from_this<LiveRun> {
+ public:
+  LiveRun(const Scenario& scenario, std::uint64_t seed, Live live,
+          UniqueFunction<void(RunResult)> done)
+      : scenario_(scenario),
+        live_(std::move(live)),
+        stage_(scenario, seed, live_.environment),
+        done_(std::move(done)),
+        limit_(live_.environment.scheduler) {
+    result_.seed = seed;
+    result_.outcome = Outcome::pass;
+  }
+
+  void start(const lambda::Registry& registry) {
+    started_ = live_.environment.scheduler.now();
+    if (Result<void> opened = stage_.open(scenario_, registry, live_.data_directory); !opened) {
+      return fail(Outcome::environment, opened.error().detail);
+    }
+    auto listening = live_.listen([this](const http::Request& request, http::Responder respond) {
+      stage_.emulator->handle_public(request, std::move(respond));
+    });
+    if (!listening) return fail(Outcome::environment, listening.error().detail);
+    listener_ = listening.value().first;
+    stage_.driver = std::make_unique<Driver>(
+        stage_.scenario,
+        Driver::Parts{
+            live_.environment, *stage_.emulator, stage_.faults, stage_.canaries,
+            [this, url = listening.value().second](http::ClientRequest request, auto done) {
+              request.url = url + request.url;
+              live_.client.send(std::move(request), std::move(done));
+            }},
+        Random(stage_.seed).fork(2));
+    limit_.start(scenario_.virtual_max, [self = shared_from_this()] {
+      self->end(error(Errc::timeout, "the time of " + to_text(self->scenario_.virtual_max) +
+                                         " (limits.virtual) is over"));
+    });
+    stage_.emulator->start([self = shared_from_this()](Result<void> ready) {
+      if (!ready) return self->fail(Outcome::environment, ready.error().detail);
+      self->stage_.driver->run([self](Result<void> ran) { self->end(std::move(ran)); });
+    });
+  }
+
+ private:
+  void end(Result<void> ran) {
+    if (ended_) return;
+    ended_ = true;
+    limit_.stop();
+    if (!ran) {
+      result_.outcome = Outcome::limit;
+      result_.message = ran.error().detail;
+    }
+    stage_.emulator->stop([self = shared_from_this()] { self->judge(); });
+  }
+
+  // After the graceful stop all that will ever be written is on disk.
+  void judge() {
+    if (!live_.data_directory.empty()) search(live_.data_directory);
+    stage_.judge(result_);
+    result_.virtual_time = result_.wall_time = live_.environment.scheduler.now() - started_;
+    finish();
+  }
+
+  void search(const std::string& directory) {
+    const Result<std::vector<std::string>> names = live_.environment.files.list(directory);
+    if (!names) return;
+    for (const std::string& name : names.value()) {
+      const std::string path = directory + "/" + name;
+      const Result<std::string> content = live_.environment.files.read(path);
+      if (content) {
+        stage_.canaries.wrote(Place::disk, content.value());
+      } else {
+        search(path);  // A directory.
+      }
+    }
+  }
+
+  void fail(Outcome outcome, std::string message) {
+    ended_ = true;
+    result_ = refused(stage_.seed, outcome, std::move(message));
+    finish();
+  }
+
+  void finish() {
+    listener_.reset();
+    live_.environment.scheduler.post([self = shared_from_this()] { self->done_(self->result_); });
+  }
+
+  const Scenario& scenario_;
+  Live live_;
+  Stage stage_;
+  UniqueFunction<void(RunResult)> done_;
+  Timer limit_;
+  std::shared_ptr<void> listener_;
+  RunResult result_;
+  Time started_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+void run_live(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
+              Live live, UniqueFunction<void(RunResult)> done) {
+  std::make_shared<LiveRun>(scenario, seed, std::move(live), std::move(done))->start(registry);
+}
+
+}  // namespace porteiro::simulation

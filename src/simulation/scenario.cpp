@@ -1,0 +1,195 @@
+#include "porteiro/simulation/scenario.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "porteiro/emulator/options.hpp"
+
+namespace porteiro::simulation {
+namespace {
+
+using config::Problem;
+using nlohmann::json;
+
+int severity(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::pass:
+      return 0;
+    case Outcome::unknown:
+      return 1;
+    case Outcome::failed:
+      return 2;
+    case Outcome::limit:
+      return 3;
+    case Outcome::not_deterministic:
+      return 4;
+    case Outcome::environment:
+      return 5;
+    case Outcome::invalid:
+      return 6;
+    case Outcome::usage:
+      return 7;
+    case Outcome::internal:
+      return 8;
+    case Outcome::interrupted:
+      return 9;
+  }
+  return 9;
+}
+
+std::string relative_to(const std::string& file, const std::string& path) {
+  const std::size_t slash = file.rfind('/');
+  if (slash == std::string::npos || path.starts_with('/')) return path;
+  return file.substr(0, slash + 1) + path;
+}
+
+std::vector<std::string> members(const json& object) {
+  std::vector<std::string> out;
+  for (const auto& [name, value] : object.items()) out.push_back(name);
+  return out;
+}
+
+// The names that a scenario takes from its config.
+class NameCheck {
+ public:
+  NameCheck(const std::string& file, const json& config) : file_(file), config_(config) {}
+
+  void fault(const json& fault, const std::string& pointer) {
+    const std::string kind = fault.at("fault").get<std::string>();
+    const std::string group = kind.substr(0, kind.find('.'));
+    const char* place = group == "worker"  ? "functions"
+                        : group == "queue" ? "queues"
+                        : group == "store" ? "stores"
+                                           : "keys";
+    if (fault.contains("target")) one(place, fault.at("target"), pointer + "/target");
+    if (group != "worker" && fault.contains("when") && fault.at("when").contains("point")) {
+      add(pointer + "/when/point", "only worker faults have a choice of points");
+    }
+  }
+
+  void check(const json& check, const std::string& pointer) {
+    if (check.contains("queue")) one("queues", check.at("queue"), pointer + "/queue");
+    if (!check.contains("effect")) return;
+    const std::string effect = check.at("effect").get<std::string>();
+    const std::string store = effect.substr(0, effect.find('.'));
+    if (!one("stores", store, pointer + "/effect")) return;
+    const std::size_t from = store.size() + 1;
+    const std::string collection =
+        from > effect.size() ? "" : effect.substr(from, effect.find('.', from) - from);
+    const json& collections = config_.at("stores").at(store).at("collections");
+    if (!collections.contains(collection)) {
+      unknown(collection, members(collections), pointer + "/effect");
+    }
+  }
+
+  void reached(const json& check, const json& faults, const std::string& pointer) {
+    if (check.at("check") != "reached") return;
+    std::vector<std::string> known;
+    for (const json& fault : faults) known.push_back("fault:" + fault.at("id").get<std::string>());
+    for (std::size_t i = 0; i < static_cast<std::size_t>(FaultPoint::count_); ++i) {
+      known.emplace_back(to_string(static_cast<FaultPoint>(i)));
+    }
+    const std::string point = check.at("point").get<std::string>();
+    if (std::find(known.begin(), known.end(), point) == known.end()) {
+      unknown(point, known, pointer + "/point");
+    }
+  }
+
+  void add(const std::string& pointer, std::string text) {
+    problems_.push_back({file_, pointer, std::move(text)});
+  }
+  std::vector<Problem> problems() && { return std::move(problems_); }
+
+ private:
+  bool one(const char* place, const std::string& name, const std::string& pointer) {
+    const json names = config_.value(place, json::object());
+    if (names.contains(name)) return true;
+    unknown(name, members(names), pointer);
+    return false;
+  }
+  void unknown(const std::string& name, const std::vector<std::string>& known,
+               const std::string& pointer) {
+    const std::string near = config::nearest(name, known);
+    add(pointer,
+        "unknown name \"" + name + "\"" + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+  }
+
+  const std::string& file_;
+  const json& config_;
+  std::vector<Problem> problems_;
+};
+
+// Every {{name}} must be a datum or "n".
+void check_templates(const json& node, const json& data, const std::string& pointer,
+                     NameCheck& names) {
+  if (node.is_structured()) {
+    for (const auto& [key, value] : node.items()) {
+      check_templates(value, data, pointer + "/" + key, names);
+    }
+    return;
+  }
+  if (!node.is_string()) return;
+  const std::string& text = node.get_ref<const std::string&>();
+  for (std::size_t at = text.find("{{"); at != std::string::npos; at = text.find("{{", at + 2)) {
+    const std::size_t end = text.find("}}", at);
+    const std::string name = end == std::string::npos ? "" : text.substr(at + 2, end - at - 2);
+    if (name == "n" || data.contains(name)) continue;
+    const std::string near = config::nearest(name, members(data));
+    names.add(pointer, "{{" + name + "}} is no member of \"data\"" +
+                           (near.empty() ? "" : "; did you mean {{" + near + "}}?"));
+  }
+}
+
+std::vector<Problem> check_names(const std::string& file, const json& scenario,
+                                 const json& config) {
+  NameCheck names(file, config);
+  const json faults = scenario.value("faults", json::array());
+  for (std::size_t i = 0; i < faults.size(); ++i)
+    names.fault(faults[i], "/faults/" + std::to_string(i));
+  const json& expect = scenario.at("expect");
+  for (std::size_t i = 0; i < expect.size(); ++i) {
+    const std::string pointer = "/expect/" + std::to_string(i);
+    names.check(expect[i], pointer);
+    names.reached(expect[i], faults, pointer);
+  }
+  const json data = scenario.value("data", json::object());
+  const json& traffic = scenario.at("traffic");
+  for (std::size_t i = 0; i < traffic.size(); ++i) {
+    check_templates(traffic[i].at("request"), data, "/traffic/" + std::to_string(i) + "/request",
+                    names);
+  }
+  return std::move(names).problems();
+}
+
+}  // namespace
+
+Outcome worse(Outcome a, Outcome b) { return severity(a) >= severity(b) ? a : b; }
+
+std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario) {
+  json document;
+  if (auto problems = config::load(path, config::scenario_schema(), document); !problems.empty()) {
+    return problems;
+  }
+  scenario.file = path;
+  scenario.name = document.at("name").get<std::string>();
+  scenario.predict = document.value("predict", "");
+  scenario.config_file = relative_to(path, document.at("config").get<std::string>());
+  scenario.seed_first = document.at("seeds").at("from").get<std::uint64_t>();
+  scenario.seed_count = document.at("seeds").at("count").get<std::uint64_t>();
+  scenario.virtual_max = config::duration_of(document.at("limits").at("virtual"));
+  scenario.wall_max = config::duration_of(document.at("limits").at("wall"));
+
+  json config;
+  if (auto problems = config::load(scenario.config_file, config::config_schema(), config);
+      !problems.empty()) {
+    return problems;
+  }
+  if (const auto options = emulator::options_from_json(config); !options) {
+    return {{scenario.config_file, options.error().at, options.error().detail}};
+  }
+  if (auto problems = check_names(path, document, config); !problems.empty()) return problems;
+  scenario.document = document.dump();
+  scenario.config = config.dump();
+  return {};
+}
+
+}  // namespace porteiro::simulation
