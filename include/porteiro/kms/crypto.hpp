@@ -1,4 +1,6 @@
-// The cryptographic primitives the emulator uses, over OpenSSL. Pure functions; thread-safe.
+// The cryptographic primitives the emulator uses, over OpenSSL. The free functions are pure and
+// thread-safe; Cipher and Hmac each belong to one thread at a time. Nothing here runs before its
+// first use, and openssl.cnf is not read.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -31,7 +33,7 @@ class Secret {
 // schedule: sealing many boxes under one key is cheap. Not thread-safe.
 class Cipher {
  public:
-  explicit Cipher(const Secret& key);
+  explicit Cipher(const Secret& key);  // Cheap: the key schedule is made on first use.
   ~Cipher();
   Cipher(Cipher&&) noexcept;
   Cipher& operator=(Cipher&&) noexcept;
@@ -45,7 +47,7 @@ class Cipher {
 };
 inline constexpr std::size_t sealed_overhead_bytes = 12 + 16;
 
-// HMAC-SHA256 with the key kept.
+// HMAC-SHA256 with the key kept. Not thread-safe.
 class Hmac {
  public:
   explicit Hmac(const Secret& key);
@@ -60,6 +62,11 @@ class Hmac {
 };
 
 std::array<char, 32> sha256(std::string_view message);
-Secret derive(std::string_view passphrase, std::string_view salt);  // scrypt N=2^15, r=8, p=1.
+
+// scrypt N=2^15, r=8, p=1: takes about 0.1 s and 32 MiB, on purpose. For start-up only.
+Secret derive(std::string_view passphrase, std::string_view salt);
+
+// Overwrites and empties a text that held key material; copies made of it are not reached.
+void wipe(std::string& text);
 
 }  // namespace porteiro::kms

@@ -2,23 +2,23 @@
 // is too old or used too often; a wrapped key that comes back is unwrapped once and kept for a
 // while. Bounded: the least recently used entry goes first. Belongs to the loop.
 #pragma once
-#include <functional>
 #include <memory>
+#include <string>
 
 #include "porteiro/kms/kms.hpp"
 
 namespace porteiro::kms {
 
 struct CacheOptions {
-  Duration age_max = std::chrono::minutes(5);
-  std::uint64_t uses_max = 100;      // Of one data key for sealing.
-  std::size_t entries_max = 1000;
+  Duration age_max = std::chrono::minutes(5);  // Since KMS gave the key; zero: nothing is kept.
+  std::uint64_t uses_max = 100;                // Of one data key for sealing; at least 1.
+  std::size_t entries_max = 1000;              // Of both kinds together.
 };
 
 class KeyCache {
  public:
-  KeyCache(Kms& kms, Environment& environment, CacheOptions options);
-  ~KeyCache();
+  KeyCache(Kms& kms, Environment& environment, CacheOptions options);  // Borrows both.
+  ~KeyCache();  // Those who wait for a call under way are forgotten, not called.
 
   // A key that seals, with its wrapped form; both stay valid while the caller holds the pointer.
   struct Entry {
@@ -29,29 +29,43 @@ class KeyCache {
   using Shared = std::shared_ptr<Entry>;
   using Done = UniqueFunction<void(Result<Shared>)>;
 
-  // The current data key for (key, context); one call to KMS serves all who wait for it. `done`
-  // runs at once on a hit: callers keep their state ready for that.
+  // The current data key for (key, context), to seal one box with: each call is one use. One call
+  // to KMS serves all who wait for it, up to uses_max. `done` runs at once on a hit: callers keep
+  // their state ready for that. Errors: those of Kms::generate_data_key, for all who wait; nothing
+  // of a failed call is kept, so the next one asks again.
   void current(std::string_view key, const EncryptionContext& context, Id trace, Done done);
+  Shared cached_current(std::string_view key, const EncryptionContext& context);  // Null: no hit.
+
+  // The key in `wrapped`, for opening only. `done` runs at once on a hit, which takes the context
+  // that the key was wrapped with; any other one is KMS's to refuse. Errors: those of Kms::decrypt.
   void unwrap(std::string_view wrapped, const EncryptionContext& context, Id trace, Done done);
-  Shared cached(std::string_view wrapped);  // Null: unwrap() must be asked.
+  // Null: unwrap() must be asked. Checks no context: for boxes whose AAD holds it.
+  Shared cached(std::string_view wrapped);
+
+  // Forgets all keys. Calls under way still serve those who wait for them, and are not kept.
   void clear();
 
-  std::uint64_t hits() const;
-  std::uint64_t misses() const;
+  std::size_t entries() const;
+  std::uint64_t misses() const;  // Calls made to KMS.
+  std::uint64_t hits() const;    // Asked for and given, or joined to a call, without another call.
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 // A self-contained sealed text: version, wrapped data key, box. What events and ledgers hold.
+// Bytes: callers that put it into text encode it. See docs/kms-format.md. The completions run at
+// once when the key is cached; otherwise they are dropped if the cache dies first. Borrows what it
+// is given, which must outlive the completions, not only the Sealer.
 class Sealer {
  public:
   Sealer(KeyCache& cache, Environment& environment) : cache_(cache), environment_(environment) {}
   using Done = UniqueFunction<void(Result<std::string>)>;
+  // Errors: those of KeyCache::current.
   void seal(std::string_view key, const EncryptionContext& context, std::string plaintext, Id trace,
             Done done);
-  // Errors: corrupt (damaged, or another context); those of Kms::decrypt.
+  // Errors: corrupt (damaged, or another context); those of KeyCache::unwrap.
   void unseal(std::string sealed, const EncryptionContext& context, Id trace, Done done);
 
  private:
