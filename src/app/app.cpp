@@ -1,0 +1,103 @@
+#include "porteiro/app/app.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/commands.hpp"
+
+namespace porteiro::app {
+namespace {
+
+void add_up(CLI::App& root, UpArguments& arguments) {
+  CLI::App* up = root.add_subcommand("up", "Start an emulator and serve until interrupted");
+  up->add_option("CONFIG", arguments.config,
+                 "The config file; without one only the services start");
+  up->add_option("--public-port", arguments.public_port, "Port of the gateway; 0 picks a free one")
+      ->envname("PORTEIRO_PUBLIC_PORT");
+  up->add_option("--inside-port", arguments.inside_port,
+                 "Port of the developer's side; 0 picks one")
+      ->envname("PORTEIRO_INSIDE_PORT");
+  up->add_option("--data", arguments.data_directory,
+                 "Keep the state in this directory; without it everything is in memory")
+      ->envname("PORTEIRO_DATA");
+  up->add_option("--seed", arguments.seed, "Seed of modelled behaviour; never of keys or ids")
+      ->envname("PORTEIRO_SEED");
+  up->add_option("--log-file", arguments.log_file, "Write the log there instead of stderr")
+      ->envname("PORTEIRO_LOG_FILE");
+  up->add_option("--log-level", arguments.log_level, "debug, info, warning or error")
+      ->envname("PORTEIRO_LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+}
+
+void add_run(CLI::App& root, RunArguments& arguments) {
+  CLI::App* run = root.add_subcommand("run", "Run scenarios and print the verdict");
+  run->add_option("SCENARIO", arguments.files, "Scenario files")->required();
+  run->add_option("--seeds", arguments.seeds, "One seed (7) or a range (1-200)");
+  CLI::Option* live = run->add_flag("--live", arguments.live, "Against real sockets, in real time");
+  run->add_flag("--check-determinism", arguments.check_determinism,
+                "Run each seed twice and name the first record that differs")
+      ->excludes(live);
+  run->add_flag("--json", arguments.json, "JSON lines; the last one is the verdict");
+  run->add_option("--junit", arguments.junit_file, "Write a JUnit XML report to this file");
+  run->add_option("--data", arguments.data_directory, "A live run's data directory; must be empty")
+      ->needs(live);
+}
+
+void add_inspect(CLI::App* command, InspectArguments& arguments) {
+  command->add_option("--inside-port", arguments.inside_port, "Where the emulator listens")
+      ->envname("PORTEIRO_INSIDE_PORT")
+      ->capture_default_str();
+  command->add_flag("--json", arguments.json, "JSON instead of a table");
+}
+
+}  // namespace
+
+lambda::Registry registry() {
+  lambda::Registry registry;
+  lambda::add_builtins(registry);
+  lambda::add_linked(registry);
+  return registry;
+}
+
+int run(int argc, char** argv) {
+  CLI::App root("porteiro: a whole event-driven, three-tier cloud architecture in one process",
+                "porteiro");
+  root.require_subcommand(1);
+  UpArguments up_arguments;
+  RunArguments run_arguments;
+  InspectArguments inspect;
+  std::vector<std::string> check_files;
+
+  add_up(root, up_arguments);
+  add_run(root, run_arguments);
+  CLI::App* check_command = root.add_subcommand("check", "Validate config and scenario files");
+  check_command->add_option("FILE", check_files, "Config or scenario files")->required();
+  CLI::App* events_command =
+      root.add_subcommand("events", "List a running emulator's business events");
+  add_inspect(events_command, inspect);
+  events_command->add_option("--limit", inspect.limit, "At most so many, the newest")
+      ->capture_default_str();
+  CLI::App* trace_command = root.add_subcommand("trace", "Follow one request through every hop");
+  trace_command->add_option("ID", inspect.id, "The correlation id (X-Correlation-Id)")->required();
+  add_inspect(trace_command, inspect);
+  root.add_subcommand("version", "Print the version");
+
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    const int code = root.exit(problem);  // Prints help to stdout, errors to stderr.
+    return code == 0 ? 0 : static_cast<int>(Outcome::usage);
+  }
+
+  const std::string command = root.get_subcommands().front()->get_name();
+  Outcome outcome = Outcome::pass;
+  if (command == "up") outcome = up(up_arguments);
+  if (command == "run") outcome = run_scenarios(run_arguments);
+  if (command == "check") outcome = check(check_files);
+  if (command == "events") outcome = events(inspect);
+  if (command == "trace") outcome = trace(inspect);
+  if (command == "version") std::cout << "porteiro " << PORTEIRO_VERSION << "\n";
+  return static_cast<int>(outcome);
+}
+
+}  // namespace porteiro::app

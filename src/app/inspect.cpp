@@ -1,0 +1,90 @@
+// Questions to a running emulator, over its inside port.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "app/commands.hpp"
+#include "porteiro/runtime/runtime.hpp"
+
+namespace porteiro::app {
+namespace {
+
+using nlohmann::json;
+
+// The JSON answer, or nothing after a message to stderr.
+std::optional<json> ask(std::uint16_t port, const std::string& target) {
+  const std::unique_ptr<runtime::Runtime> runtime = runtime::Runtime::create(0);
+  std::optional<Result<http::Response>> answer;
+  http::ClientRequest request;
+  request.url = "http://127.0.0.1:" + std::to_string(port) + target;
+  runtime->client().send(std::move(request), [&](Result<http::Response> response) {
+    answer.emplace(std::move(response));
+    runtime->quit();
+  });
+  runtime->run();
+  if (!answer || !*answer) {
+    std::cerr << "porteiro: no emulator answers on 127.0.0.1:" << port
+              << "; start one with `porteiro up CONFIG`, or name its --inside-port\n";
+    return std::nullopt;
+  }
+  const http::Response& response = answer->value();
+  json document = json::parse(response.body, nullptr, false);
+  if (response.status == 200 && !document.is_discarded()) return document;
+  std::string detail = "status " + std::to_string(response.status);
+  if (document.is_object()) detail = document.value("detail", detail);
+  std::cerr << "porteiro: " << detail << "\n";
+  return std::nullopt;
+}
+
+std::string text_of(const json& object, const char* member) {
+  const auto it = object.find(member);
+  if (it == object.end()) return "";
+  return it->is_string() ? it->get<std::string>() : it->dump();
+}
+
+}  // namespace
+
+Outcome events(const InspectArguments& arguments) {
+  const auto document =
+      ask(arguments.inside_port, "/_porteiro/events?newest=" + std::to_string(arguments.limit));
+  if (!document) return Outcome::environment;
+  for (const json& entry : document->at("events")) {
+    if (arguments.json) {
+      std::cout << entry.dump() << "\n";
+      continue;
+    }
+    const json& event = entry.at("event");
+    std::cout << text_of(entry, "number") << "  " << text_of(event, "time") << "  "
+              << text_of(event, "correlationid") << "  " << text_of(event, "type");
+    if (const std::string subject = text_of(event, "subject"); !subject.empty()) {
+      std::cout << "  " << subject;
+    }
+    std::cout << "\n";
+  }
+  return Outcome::pass;
+}
+
+Outcome trace(const InspectArguments& arguments) {
+  const auto document = ask(arguments.inside_port, "/_porteiro/traces/" + arguments.id);
+  if (!document) return Outcome::environment;
+  if (arguments.json) {
+    std::cout << document->dump(2) << "\n";
+    return Outcome::pass;
+  }
+  std::optional<Time> first;
+  for (const json& record : document->at("records")) {
+    const Result<Time> at = parse_rfc3339(text_of(record, "at"));
+    if (at && !first) first = at.value();
+    json rest = record;
+    for (const char* member : {"at", "trace", "kind", "name"}) rest.erase(member);
+    std::cout << "+" << (at ? to_text(at.value() - *first) : "?") << "\t" << text_of(record, "kind")
+              << "\t" << text_of(record, "name");
+    for (const auto& [name, value] : rest.items()) {
+      std::cout << "  " << name << "="
+                << (value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    std::cout << "\n";
+  }
+  return Outcome::pass;
+}
+
+}  // namespace porteiro::app
