@@ -116,7 +116,7 @@ struct KeyCache::State : std::enable_shared_from_this<State> {
     while (slots.size() > options.entries_max) drop(std::prev(slots.end()));
   }
 
-  // The last thing done with `this`: a waiter may end the cache.
+  // Last of all, and static: a waiter may end the cache.
   static void serve(std::vector<Done> waiters, const Result<Shared>& result) {
     for (Done& done : waiters) done(result);
   }

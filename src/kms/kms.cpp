@@ -63,6 +63,8 @@ class Service final : public Kms {
  public:
   Service(LatencyModel latency, Environment& environment, telemetry::Telemetry& telemetry)
       : latency_(latency), environment_(environment), telemetry_(telemetry) {
+    telemetry.describe("porteiro_kms_calls_total",
+                       "Calls to the key service, by key and operation; failed ones too.");
     nobodys_.name = "unknown";
     nobodys_.spec = KeySpec::symmetric_default;
     nobodys_.recorded_as = telemetry.intern(nobodys_.name);
@@ -280,14 +282,16 @@ Result<std::unique_ptr<Kms>> Kms::open(Options options, Environment& environment
   if (options.directory.empty()) {
     PORTEIRO_TRY(add_missing(keys, options.keys, environment.entropy));
   } else {
-    PORTEIRO_TRY(KeyFile file, KeyFile::open(options.directory, options.passphrase, environment));
+    auto opened = KeyFile::open(options.directory, options.passphrase, environment);
+    wipe(options.passphrase);
+    if (!opened) return std::move(opened).error();
+    KeyFile& file = opened.value();
     PORTEIRO_TRY(const bool added, add_missing(file.keys, options.keys, environment.entropy));
     if (added) {
       PORTEIRO_TRY(file.save(environment));
     }
     keys = std::move(file.keys);
   }
-  wipe(options.passphrase);
   for (const StoredKey& key : keys) service->add(key);
   return std::unique_ptr<Kms>(std::move(service));
 }
