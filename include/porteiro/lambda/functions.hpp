@@ -12,19 +12,19 @@
 namespace porteiro::lambda {
 
 struct FunctionOptions {
-  std::string name;
-  std::string factory;                       // A built-in or a linked C++ function.
+  std::string name{};
+  std::string factory{};                     // A built-in or a linked C++ function.
   std::size_t concurrency_max = 1000;        // AWS Lambda: 1,000 an account.
   Duration timeout = std::chrono::seconds(3);          // AWS Lambda default; at most 900 s.
   std::uint32_t retries_max = 2;             // Of a retryable error, within one delivery.
   Duration retry_delay = std::chrono::milliseconds(100);  // Doubles with each retry.
-  LatencyModel cold, warm;                   // Start and run; apply when Environment::modelled.
+  LatencyModel cold{}, warm{};               // Start and run; apply when Environment::modelled.
   Duration idle_max = std::chrono::minutes(10);  // A worker not used for so long is gone.
 };
 
 struct SourceOptions {
-  std::string queue;
-  std::string function;
+  std::string queue{};
+  std::string function{};
   std::size_t batch_max = 1;
   Duration window = Duration::zero();  // Waits so long for a fuller batch.
 };

@@ -1,0 +1,114 @@
+// Who waits for messages: long polls, watchers, and the queue's timer.
+#include <limits>
+
+#include "queue/state.hpp"
+
+namespace porteiro::queue {
+namespace {
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+}
+
+Queue::Waiter::~Waiter() {
+  if (queue != nullptr) queue->withdraw(*this);
+}
+
+std::shared_ptr<Queue::Waiter> Queue::State::wait(std::size_t max, Duration wait, Done done) {
+  auto waiter = std::make_shared<Waiter>(*this);
+  waiter->max = max;
+  waiter->done = std::move(done);
+  waiter->place = waiters.insert(waiters.end(), waiter.get());
+  if (wait != Duration::max()) {
+    const Time due = env.scheduler.now() + std::max(wait, Duration::zero());
+    waiter->deadline = {due, ++waiter_number};
+    deadlines.emplace(*waiter->deadline, waiter.get());
+    arm(due.time_since_epoch().count());
+  }
+  serve_soon();
+  return waiter;
+}
+
+std::shared_ptr<Queue::Waiter> Queue::State::watch(std::function<void()> told) {
+  auto watcher = std::make_shared<Waiter>(*this);
+  watcher->ready = std::move(told);
+  watcher->place = watchers.insert(watchers.end(), watcher.get());
+  serve_soon();
+  return watcher;
+}
+
+void Queue::State::withdraw(Waiter& waiter) {
+  if (waiter.ready) {
+    if (telling == waiter.place) ++telling;
+    watchers.erase(waiter.place);
+  } else {
+    waiters.erase(waiter.place);
+    if (waiter.deadline) deadlines.erase(*waiter.deadline);
+  }
+  waiter.queue = nullptr;
+}
+
+void Queue::State::serve_soon() {
+  if (serve_posted || ready.empty() || (waiters.empty() && watchers.empty())) return;
+  serve_posted = true;
+  env.scheduler.post([this, weak = std::weak_ptr(alive)] {
+    if (weak.expired() || !serve_posted) return;
+    serve_posted = false;
+    advance(env.scheduler.now());
+    serve();
+  });
+}
+
+// Runs callbacks, each of which may end this queue.
+void Queue::State::serve() {
+  const std::weak_ptr<int> weak(alive);
+  while (!waiters.empty() && !ready.empty()) {
+    Waiter& waiter = *waiters.front();
+    auto deliveries = receive(waiter.max, Duration(-1));
+    if (deliveries.empty()) break;
+    Done done = std::move(waiter.done);
+    withdraw(waiter);
+    done(std::move(deliveries));
+    if (weak.expired()) return;
+  }
+  telling = watchers.begin();
+  while (telling != watchers.end() && !ready.empty()) {
+    const std::shared_ptr<Waiter> watcher = (*telling++)->shared_from_this();
+    watcher->ready();
+    if (weak.expired()) return;
+  }
+  telling = watchers.end();
+}
+
+void Queue::State::expire_waiters(Time now) {
+  const std::weak_ptr<int> weak(alive);
+  while (!deadlines.empty() && deadlines.begin()->first.first <= now) {
+    Waiter& waiter = *deadlines.begin()->second;
+    Done done = std::move(waiter.done);
+    withdraw(waiter);
+    done({});
+    if (weak.expired()) return;
+  }
+}
+
+void Queue::State::arm(std::int64_t deadline) {
+  if (deadline >= armed) return;
+  armed = deadline;
+  timer.start(Time(Duration(deadline)) - env.scheduler.now(), [this] { on_timer(); });
+}
+
+void Queue::State::on_timer() {
+  const std::weak_ptr<int> weak(alive);
+  armed = never;
+  const Time now = env.scheduler.now();
+  advance(now);
+  serve_posted = false;  // Done here, before the waits that end now.
+  serve();
+  if (weak.expired()) return;
+  expire_waiters(now);
+  if (weak.expired()) return;
+  for (const Order* order : {&delayed, &in_flight, &retention}) {
+    if (!order->empty()) arm(order->first_key());
+  }
+  if (!deadlines.empty()) arm(deadlines.begin()->first.first.time_since_epoch().count());
+}
+
+}  // namespace porteiro::queue
