@@ -19,10 +19,10 @@ namespace porteiro::journal {
 enum class Durability : std::uint8_t { process, power };
 
 struct Options {
-  std::string directory;                               // Empty: in memory, nothing is kept.
+  std::string directory = {};  // Empty: in memory, nothing is kept.
   Durability durability = Durability::process;
-  std::uint64_t segment_bytes_max = 64u << 20;         // A larger log is replaced by a snapshot.
-  std::uint64_t pending_bytes_max = 64u << 20;         // Not yet durable; then full() is true.
+  std::uint64_t segment_bytes_max = 64u << 20;  // A larger log is replaced by a snapshot.
+  std::uint64_t pending_bytes_max = 64u << 20;  // Not yet durable; then full() is true.
 };
 
 using Sequence = std::uint64_t;  // Counts entries from 1; 0 is durable always.
@@ -41,31 +41,38 @@ class Journal {
  public:
   virtual ~Journal() = default;
 
-  // Before start(): names are unique and part of the file format.
+  // Before start(): names are unique and part of the file format. Borrows the participant.
   virtual Stream join(std::string_view name, Participant& participant) = 0;
 
   // Reads what the directory holds into the participants. A tail that was cut in the middle of a
   // write is dropped (it was never acknowledged); any other damage is `corrupt` and nothing is
   // changed. An entry of an unknown stream is `corrupt`, too: a newer version wrote it.
+  // Errors: corrupt, with the file in `at` and the offset in `detail`; unavailable; a
+  // participant's.
   virtual Result<void> start() = 0;
 
+  // Keeps a copy of `entry`, to be written with all others of this loop turn.
   virtual Sequence append(Stream stream, std::string_view entry) = 0;
-  virtual Sequence last() const = 0;     // Of the appended entries.
-  virtual Sequence durable() const = 0;  // All entries up to here survive.
-  virtual bool full() const = 0;         // Front-ends refuse new work (503) while true.
+  virtual Sequence last() const = 0;              // Of the appended entries.
+  virtual Sequence durable() const = 0;           // All entries up to here survive.
+  virtual bool full() const = 0;                  // Front-ends refuse new work (503) while true.
+  virtual bool on_disk() const { return false; }  // False: without a directory, nothing is kept.
 
   // Runs `done` once durable() >= sequence; with an error when the log can no longer be written:
-  // then nothing later becomes durable either. Never runs before this call has returned.
+  // then nothing later becomes durable either. Never runs before this call has returned, and not
+  // at all once the journal is gone. Completions run in the order of their sequences.
   virtual void when_durable(Sequence sequence, UniqueFunction<void(Result<void>)> done) = 0;
 
   // Writes (and, for `power`, syncs) all that is pending, then runs `done`. For a graceful stop.
   virtual void close(Task done) = 0;
 
-  // Forgets everything: an empty snapshot replaces the log. Participants reset themselves.
+  // Forgets everything: an empty snapshot replaces the log. Participants reset themselves;
+  // sequences go on. Errors: unavailable: either the old log goes on, or the journal has failed.
   virtual Result<void> clear() = 0;
 };
 
-// Locks the directory. Errors: conflict (in use by another process), unavailable.
+// Makes and locks the directory; borrows `environment` and `telemetry`. Errors: conflict (in use by
+// another process), unavailable.
 Result<std::unique_ptr<Journal>> open(Options options, Environment& environment,
                                       telemetry::Telemetry& telemetry);
 
