@@ -75,7 +75,7 @@ Result<void> Assembly::open_keys() {
   PORTEIRO_TRY(kms_, kms::Kms::open(options_.kms, environment_, telemetry_));
   key_cache_ = std::make_unique<kms::KeyCache>(*kms_, environment_, options_.key_cache);
   sealer_ = std::make_unique<kms::Sealer>(*key_cache_, environment_);
-  tokens_ = std::make_unique<kms::Tokens>(*kms_, options_.tokens);
+  tokens_ = std::make_unique<kms::Tokens>(*kms_, options_.tokens, &environment_.scheduler);
   return ok();
 }
 
