@@ -268,7 +268,7 @@ void DiskJournal::close(Task done) {
 }
 
 void DiskJournal::compact_if_large() {
-  if (failed_ || in_flight_) return;
+  if (failed_) return;
   if (log_bytes_ <= compact_above_ || log_bytes_ / 2 <= snapshot_bytes_) return;
   const auto replaced = replace_log(snapshot_of_all());
   if (replaced) {

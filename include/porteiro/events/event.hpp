@@ -1,6 +1,7 @@
 // The CloudEvents 1.0 envelope that every request becomes. The JSON form is the structured content
 // mode; `data` is kept as raw JSON text and passed on without being parsed.
 #pragma once
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,13 +17,25 @@ struct Event {
   std::string type;     // "person.registered".
   std::string subject;  // A token, never a restricted value; may be empty.
   Time time;
-  Id correlation;       // The W3C trace id; the extension `correlationid`, and in `traceparent`.
-  Id causation;         // The event that led to this one; zero: none.
-  std::string classification;  // The extension `dataclassification`: "restricted" when data is sealed.
-  std::string data;            // Raw JSON. Of a route: {"path":{…},"query":{…},"body":…,"sealed":"…"}.
+  Id correlation;  // The W3C trace id; the extension `correlationid`, and in `traceparent`.
+  Id causation;    // The event that led to this one; zero: none.
+  // The extension `dataclassification`: "restricted" when data is sealed.
+  std::string classification;
+  // Raw JSON. Of a route: {"path":{…},"query":{…},"body":…,"sealed":"…"}.
+  std::string data;
 };
 
+// Members that are empty (zero) are left out. `data` goes in as it is: it has to be JSON. The span
+// id of `traceparent` is the first half of the event's id. Not longer than the members by more than
+// `envelope_bytes_max`, escapes aside.
 std::string to_json(const Event& event);
-Result<Event> parse_event(std::string_view json);  // Errors: invalid, naming the member.
+inline constexpr std::size_t envelope_bytes_max = 512;
+
+// Accepts what other producers write, too: `time`, `subject`, `data` and the extensions may be
+// missing or null, unknown members are ignored, a missing `correlationid` is taken from
+// `traceparent`. A member that comes twice, or whose name is written with escapes, is refused. Text
+// that is not UTF-8 passes: who takes bytes from outside checks that. Errors: invalid, naming the
+// member in `at`, never its value.
+Result<Event> parse_event(std::string_view json);
 
 }  // namespace porteiro::events

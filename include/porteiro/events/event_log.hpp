@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "porteiro/base/environment.hpp"
 #include "porteiro/events/event.hpp"
@@ -14,23 +15,27 @@ namespace porteiro::events {
 class EventLog : public journal::Participant {
  public:
   struct Entry {
-    std::uint64_t number;  // From 1, without gaps.
+    std::uint64_t number;                     // From 1, without gaps.
     std::shared_ptr<const std::string> json;  // The envelope.
   };
+  // Joins the journal as "events": before its start(). Borrows both; events_max is at least 1.
   EventLog(Environment& environment, journal::Journal& journal, std::size_t events_max);
 
+  // `json` is an envelope as to_json writes it.
   void append(std::shared_ptr<const std::string> json);
   std::uint64_t next() const;  // The number the next event gets.
   // Entries from `from` on (or the oldest kept), at most `limit`; with an id, those whose
   // correlation id it is.
   std::vector<Entry> read(std::uint64_t from, std::size_t limit, Id correlation = {}) const;
-  void reset();
+  void reset();  // Empty, and numbers from 1 again; the journal's owner clears the journal.
 
   std::string snapshot() override;
   Result<void> restore(std::string_view snapshot) override;
   Result<void> replay(std::string_view entry) override;
 
  private:
+  void add(std::shared_ptr<const std::string> json);
+
   Environment& environment_;
   journal::Journal& journal_;
   journal::Stream stream_;
