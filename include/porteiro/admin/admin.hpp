@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "porteiro/base/http.hpp"
 #include "porteiro/events/event_log.hpp"
@@ -19,11 +20,16 @@ struct Hooks {
 
 class Admin {
  public:
+  // Borrows the three; the hooks may be called as long as it lives.
   Admin(telemetry::Telemetry& telemetry, events::EventLog& events, queue::Queues& queues,
         Hooks hooks);
+  // Answers everything itself: 403 when Host or Origin are not local, 404 with a hint for what it
+  // does not know. `respond` runs at once, but for a reset.
   void handle(const http::Request& request, http::Responder respond);
 
  private:
+  http::Response show(std::string_view path, const http::Request& request);  // What is read.
+
   telemetry::Telemetry& telemetry_;
   events::EventLog& events_;
   queue::Queues& queues_;
