@@ -26,6 +26,10 @@ struct StoreOptions {
   LatencyModel read, write;       // Apply when Environment::modelled.
   std::vector<Collection> collections;
   std::size_t writes_max = 10'000;  // Waiting for a commit; more are refused (limit_exceeded).
+  // The subjects' keys kept unwrapped in memory: how long, and how many (the least recently used
+  // one goes). The age is that of the branch keys' cache.
+  Duration subject_key_age_max = std::chrono::minutes(5);
+  std::size_t subject_keys_max = 4096;
 };
 
 struct Record {

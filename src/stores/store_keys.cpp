@@ -1,0 +1,237 @@
+#include "stores/store_keys.hpp"
+
+#include "porteiro/base/bytes.hpp"
+
+namespace porteiro::stores {
+
+namespace {
+
+constexpr std::string_view key_purpose = "subject-key";
+
+Error gone() {
+  return error(Errc::stale, "the key of the record's data subject is not in the store any more");
+}
+
+}  // namespace
+
+SharedKey SubjectKeys::cached(std::string_view subject) {
+  const auto found = by_subject_.find(subject);
+  if (found == by_subject_.end()) return nullptr;
+  const auto entry = found->second;
+  if (environment_.scheduler.now() - entry->key->since >= options_.subject_key_age_max) {
+    forget(subject);
+    return nullptr;
+  }
+  if (entry != entries_.begin()) entries_.splice(entries_.begin(), entries_, entry);
+  return entry->key;
+}
+
+void SubjectKeys::remember(std::string_view subject, const SharedKey& key) {
+  if (options_.subject_keys_max == 0) return;
+  if (const auto found = by_subject_.find(subject); found != by_subject_.end()) {
+    found->second->key = key;
+    entries_.splice(entries_.begin(), entries_, found->second);
+    return;
+  }
+  if (entries_.size() >= options_.subject_keys_max) {
+    by_subject_.erase(entries_.back().subject);
+    entries_.pop_back();
+  }
+  entries_.push_front(Entry{std::string(subject), key});
+  by_subject_.emplace(entries_.front().subject, entries_.begin());
+}
+
+void SubjectKeys::forget(std::string_view subject) {
+  const auto found = by_subject_.find(subject);
+  if (found == by_subject_.end()) return;
+  const auto entry = found->second;
+  by_subject_.erase(found);
+  entries_.erase(entry);
+}
+
+void SubjectKeys::clear() {
+  by_subject_.clear();
+  entries_.clear();
+  pending_.clear();
+  destroying_.clear();
+  ++epoch_;
+}
+
+Result<SubjectKeys::Wrapped> SubjectKeys::parse(std::string_view blob) {
+  Wrapped out;
+  if (blob.size() >= box_header_bytes && blob[0] == box_version) {
+    out.number = blob.substr(1, key_number_bytes);
+    ByteReader reader(blob.substr(box_header_bytes));
+    const auto collection = reader.sized();
+    const auto branch = collection ? reader.sized() : std::nullopt;
+    const auto key = branch ? reader.sized() : std::nullopt;
+    if (key && reader.rest().empty()) {
+      out.collection = *collection;
+      out.branch = *branch;
+      out.key = *key;
+      return out;
+    }
+  }
+  return error(Errc::corrupt, "the wrapped key of a data subject is damaged or of a newer version");
+}
+
+Result<SharedKey> SubjectKeys::unwrap(std::string_view subject, const Wrapped& wrapped,
+                                      kms::KeyCache::Entry& branch) {
+  std::string binding;
+  append_binding(binding, options_.name, wrapped.collection, subject, key_purpose);
+  PORTEIRO_TRY(std::string material, branch.cipher.open(wrapped.key, binding));
+  if (material.size() != kms::Secret::bytes) {
+    return error(Errc::corrupt, "the wrapped key of a data subject has the wrong size");
+  }
+  const kms::Secret secret(material);
+  kms::wipe(material);
+  return std::make_shared<SubjectKey>(
+      SubjectKey{std::string(wrapped.number), kms::Cipher(secret), environment_.scheduler.now()});
+}
+
+Result<SharedKey> SubjectKeys::find(std::string_view subject, std::string_view number) {
+  if (auto key = cached(subject)) {
+    if (key->number == number) return key;
+    forget(subject);
+  }
+  PORTEIRO_TRY(const auto blob, engine_.blob(subject_space, subject));
+  if (!blob) return gone();
+  PORTEIRO_TRY(const Wrapped wrapped, parse(*blob));
+  if (wrapped.number != number) return gone();
+  const auto branch = branch_keys_.cached(wrapped.branch);
+  if (!branch) return SharedKey();
+  PORTEIRO_TRY(const auto key, unwrap(subject, wrapped, *branch));
+  remember(subject, key);
+  return key;
+}
+
+void SubjectKeys::load(std::string_view subject, std::string_view number, Id trace,
+                       UniqueFunction<void(Result<SharedKey>)> done) {
+  auto blob = engine_.blob(subject_space, subject);
+  if (!blob) return done(blob.error());
+  if (!blob.value()) return done(gone());
+  std::string text = std::move(*blob.value());
+  const auto wrapped = parse(text);
+  if (!wrapped) return done(wrapped.error());
+  if (wrapped.value().number != number) return done(gone());
+  ask(std::string(subject), std::move(text), wrapped.value(), trace, std::move(done));
+}
+
+void SubjectKeys::ask(std::string subject, std::string blob, const Wrapped& wrapped, Id trace,
+                      UniqueFunction<void(Result<SharedKey>)> done) {
+  const kms::EncryptionContext context{{"store", options_.name},
+                                       {"collection", std::string(wrapped.collection)}};
+  const std::string branch(wrapped.branch);
+  branch_keys_.unwrap(branch, context, trace,
+                      [this, alive = std::weak_ptr<int>(alive_), subject = std::move(subject),
+                       blob = std::move(blob), epoch = epoch_,
+                       done = std::move(done)](Result<kms::KeyCache::Shared> unwrapped) mutable {
+                        if (alive.expired()) return;
+                        if (!unwrapped) return done(unwrapped.error());
+                        auto key = unwrap(subject, parse(blob).value(), *unwrapped.value());
+                        if (key && epoch == epoch_) remember(subject, key.value());
+                        done(std::move(key));
+                      });
+}
+
+void SubjectKeys::claim(const std::string& subject, const Plan& plan, Id trace, Claimed done) {
+  if (const auto found = pending_.find(subject); found != pending_.end()) {
+    const auto pending = found->second;
+    ++pending->carriers;
+    if (!pending->blob.empty()) return done(Claim{pending->key, pending});
+    pending->waiters.push_back(std::move(done));
+    return;
+  }
+  if (destroying_.contains(subject)) return make(subject, plan, trace, std::move(done));
+  if (auto key = cached(subject)) return done(Claim{std::move(key), nullptr});
+  auto blob = engine_.blob(subject_space, subject);
+  if (!blob) return done(blob.error());
+  if (!blob.value()) return make(subject, plan, trace, std::move(done));
+  std::string text = std::move(*blob.value());
+  const auto wrapped = parse(text);
+  if (!wrapped) return done(wrapped.error());
+  if (const auto branch = branch_keys_.cached(wrapped.value().branch)) {
+    auto key = unwrap(subject, wrapped.value(), *branch);
+    if (!key) return done(key.error());
+    remember(subject, key.value());
+    return done(Claim{std::move(key).value(), nullptr});
+  }
+  ask(subject, std::move(text), wrapped.value(), trace,
+      [done = std::move(done)](Result<SharedKey> key) mutable {
+        if (!key) return done(key.error());
+        done(Claim{std::move(key).value(), nullptr});
+      });
+}
+
+void SubjectKeys::make(const std::string& subject, const Plan& plan, Id trace, Claimed done) {
+  std::array<std::byte, key_number_bytes> number;
+  environment_.entropy.fill(number);
+  kms::Secret secret = kms::Secret::random(environment_.entropy);
+  const auto pending = std::make_shared<Pending>();
+  pending->key = std::make_shared<SubjectKey>(
+      SubjectKey{std::string(reinterpret_cast<const char*>(number.data()), number.size()),
+                 kms::Cipher(secret), environment_.scheduler.now()});
+  pending->secret = secret;
+  pending->carriers = 1;
+  pending->waiters.push_back(std::move(done));
+  pending_.insert_or_assign(subject, pending);
+  branch_keys_.current(options_.key, plan.context, trace,
+                       [this, alive = std::weak_ptr<int>(alive_), subject, &plan,
+                        pending](Result<kms::KeyCache::Shared> branch) {
+                         if (!alive.expired()) wrapped(subject, plan, pending, std::move(branch));
+                       });
+}
+
+// The branch key for a new subject's key has come, or not: those who wait go on.
+void SubjectKeys::wrapped(const std::string& subject, const Plan& plan,
+                          const std::shared_ptr<Pending>& pending,
+                          Result<kms::KeyCache::Shared> branch) {
+  if (branch) {
+    std::string binding;
+    append_binding(binding, options_.name, plan.collection->name, subject, key_purpose);
+    const auto sealed =
+        branch.value()->cipher.seal(pending->secret.view(), binding, environment_.entropy);
+    std::string& blob = pending->blob;
+    blob += box_version;
+    blob += pending->key->number;
+    append_sized(blob, plan.collection->name);
+    append_sized(blob, branch.value()->wrapped);
+    append_sized(blob, sealed);
+    pending->secret = kms::Secret();
+  } else {
+    const auto found = pending_.find(subject);
+    if (found != pending_.end() && found->second == pending) pending_.erase(found);
+  }
+  auto waiters = std::exchange(pending->waiters, {});
+  for (Claimed& waiter : waiters) {
+    if (branch) {
+      waiter(Claim{pending->key, pending});
+    } else {
+      waiter(branch.error());
+    }
+  }
+}
+
+void SubjectKeys::settle(const std::string& subject, const std::shared_ptr<Pending>& pending,
+                         bool committed) {
+  --pending->carriers;
+  if (committed) remember(subject, pending->key);
+  if (!committed && pending->carriers > 0) return;
+  const auto found = pending_.find(subject);
+  if (found != pending_.end() && found->second == pending) pending_.erase(found);
+}
+
+void SubjectKeys::destroy_begins(const std::string& subject) {
+  ++destroying_[subject];
+  pending_.erase(subject);
+}
+
+void SubjectKeys::destroy_ends(const std::string& subject, bool committed) {
+  const auto found = destroying_.find(subject);
+  if (found != destroying_.end() && --found->second == 0) destroying_.erase(found);
+  if (!committed) return;
+  forget(subject);
+  ++epoch_;
+}
+
+}  // namespace porteiro::stores
