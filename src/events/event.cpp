@@ -54,13 +54,6 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Member::count_)>
     "data",
     "data_base64"};
 
-std::optional<Member> member_of(std::string_view name) {
-  for (std::size_t i = 0; i < member_names.size(); ++i) {
-    if (name == member_names[i]) return static_cast<Member>(i);
-  }
-  return std::nullopt;
-}
-
 // Gathers one event from the members as they come. Stops at the first that is wrong.
 class Parser {
  public:
@@ -86,11 +79,20 @@ class Parser {
       refuse("is missing", member);
       return *failure_;
     }
-    if (!event_.correlation) event_.correlation = traced_;
+    if (!event_.correlation) event_.correlation = id_of_trace();
     return std::move(event_);
   }
 
  private:
+  // Looked for from the member after the last one on: ours come in the table's order.
+  std::optional<Member> member_of(std::string_view name) {
+    for (std::size_t tries = 0; tries < member_names.size(); ++tries) {
+      if (next_ == member_names.size()) next_ = 0;
+      if (name == member_names[next_++]) return static_cast<Member>(next_ - 1);
+    }
+    return std::nullopt;
+  }
+
   bool set(Member member, std::string_view raw) {
     switch (member) {
       case Member::specversion:
@@ -109,7 +111,8 @@ class Parser {
       case Member::datacontenttype:
         return check_content_type(raw);
       case Member::traceparent:
-        return set_trace(raw);
+        if (raw.size() > 2 && raw.front() == '"') traceparent_ = raw.substr(1, raw.size() - 2);
+        return true;
       case Member::correlationid:
         return set_id(member, raw, event_.correlation);
       case Member::causationid:
@@ -172,13 +175,12 @@ class Parser {
   }
 
   // As W3C trace context says, one that cannot be read is as if it were not there.
-  bool set_trace(std::string_view raw) {
-    const auto text = text_of(raw);
-    if (!text || text->size() < 55 || text->substr(0, 2) == "ff") return true;
-    if ((*text)[2] != '-' || (*text)[35] != '-' || (*text)[52] != '-') return true;
-    if (text->size() > 55 && (text->starts_with("00") || (*text)[55] != '-')) return true;
-    if (const auto id = parse_id(text->substr(3, 32))) traced_ = *id;
-    return true;
+  Id id_of_trace() const {
+    const std::string_view text = traceparent_;
+    if (text.size() < 55 || text.starts_with("ff")) return {};
+    if (text[2] != '-' || text[35] != '-' || text[52] != '-') return {};
+    if (text.size() > 55 && (text.starts_with("00") || text[55] != '-')) return {};
+    return parse_id(text.substr(3, 32)).value_or(Id{});
   }
 
   bool refuse(std::string_view what) {
@@ -194,7 +196,8 @@ class Parser {
   }
 
   Event event_;
-  Id traced_;
+  std::string_view traceparent_;
+  std::size_t next_ = 0;
   std::uint32_t seen_ = 0;
   std::string scratch_;
   std::optional<Error> failure_;
