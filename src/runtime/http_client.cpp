@@ -24,9 +24,10 @@ struct Url {
 };
 
 Error bad_url(std::string_view url) {
-  return error(Errc::invalid, "\"" + std::string(url) +
-                                  "\" is not of the form http://ADDRESS:PORT/PATH (a numeric "
-                                  "address or localhost) or unix:/SOCKET|/PATH");
+  return error(Errc::invalid,
+               "a URL is http://ADDRESS:PORT/PATH (a numeric address or localhost) or "
+               "unix:/SOCKET|/PATH, not: " +
+                   std::string(url));
 }
 
 Result<Url> parse_unix(std::string_view url) {
@@ -92,7 +93,7 @@ bool repeatable(std::string_view method) {
 Result<std::string> request_text(const http::ClientRequest& request, std::string_view host,
                                  std::string_view target) {
   if (!header_is_sound(request.method, {})) {
-    return error(Errc::invalid, "\"" + request.method + "\" is not an HTTP method");
+    return error(Errc::invalid, "not an HTTP method: " + request.method);
   }
   std::string out;
   out.reserve(256 + target.size() + request.body.size());
@@ -187,7 +188,7 @@ HttpClient::ConnectionPointer HttpClient::take_idle(Origin& origin) {
     ConnectionPointer kept = std::move(origin.idle.back());
     origin.idle.pop_back();
     if (loop_.now() - kept->idle_since < idle_max && kept->fresh()) return kept;
-    drop(origin, *kept);
+    drop(origin, kept);
   }
   return nullptr;
 }
@@ -199,11 +200,11 @@ HttpClient::ConnectionPointer HttpClient::connect(Origin& origin) {
   return connection;
 }
 
-void HttpClient::drop(Origin& origin, ClientConnection& connection) {
-  const ConnectionPointer kept(&connection);
-  connection.close();
-  origin.connections.back()->place = connection.place;
-  origin.connections[connection.place].swap(origin.connections.back());
+void HttpClient::drop(Origin& origin, const ConnectionPointer& connection) {
+  connection->close();
+  const std::size_t place = connection->place;
+  origin.connections.back()->place = place;
+  origin.connections[place].swap(origin.connections.back());
   origin.connections.pop_back();
 }
 
@@ -223,7 +224,7 @@ void HttpClient::ended(const CallPointer& call, bool reused, ClientConnection::O
     connection->idle_since = loop_.now();
     origin.idle.push_back(connection);
   } else {
-    drop(origin, *connection);
+    drop(origin, connection);
   }
   // A kept connection may end just as it is used again: that is no answer to a request that may
   // be repeated.
@@ -246,8 +247,8 @@ void HttpClient::start_waiting(Origin& origin) {
 void HttpClient::timed_out(const CallPointer& call) {
   call->timer = 0;
   if (call->connection) {
-    drop(*call->origin, *call->connection);
-    call->connection.reset();
+    const ConnectionPointer connection = std::move(call->connection);
+    drop(*call->origin, connection);
     start_waiting(*call->origin);
   }
   settle(call, error(Errc::timeout, "no answer came in time"));

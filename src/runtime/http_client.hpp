@@ -37,7 +37,7 @@ class HttpClient final : public http::Client {
   void start_waiting(Origin& origin);  // One call, as a connection is free.
   ConnectionPointer take_idle(Origin& origin);
   ConnectionPointer connect(Origin& origin);
-  void drop(Origin& origin, ClientConnection& connection);
+  void drop(Origin& origin, const ConnectionPointer& connection);
 
   Loop& loop_;
   StringMap<std::unique_ptr<Origin>> origins_;
