@@ -27,6 +27,7 @@ function(porteiro_test name)
   list(TRANSFORM T_DEPS PREPEND porteiro::)
   add_executable(${name} ${T_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_options(${name} PRIVATE -O0)  # The test's own code need not be fast, but build fast.
   target_link_libraries(${name} PRIVATE porteiro_doctest_main porteiro::virtual_world ${T_DEPS})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "unit;${T_LABELS}" TIMEOUT 300)
