@@ -296,8 +296,7 @@ Result<void> KvEngine::erase_row(Under& under, const Layout& layout, const std::
 }
 
 Result<std::uint64_t> KvEngine::apply(Under& under, const operation::PutBlob& put) {
-  PORTEIRO_TRY(check_key(put.space, "a blob's space"));
-  PORTEIRO_TRY(check_key(put.name, "a blob's name"));
+  PORTEIRO_TRY(check_blob_name(put.space, put.name));
   const std::string key = blob_key(put.space, put.name);
   if (put.absent) {
     PORTEIRO_TRY(const auto there, under.writer.get(blobs_space, key));
@@ -309,8 +308,7 @@ Result<std::uint64_t> KvEngine::apply(Under& under, const operation::PutBlob& pu
 }
 
 Result<std::uint64_t> KvEngine::apply(Under& under, const operation::EraseBlob& erase) {
-  PORTEIRO_TRY(check_key(erase.space, "a blob's space"));
-  PORTEIRO_TRY(check_key(erase.name, "a blob's name"));
+  PORTEIRO_TRY(check_blob_name(erase.space, erase.name));
   under.writer.erase(blobs_space, blob_key(erase.space, erase.name));
   return 0;
 }

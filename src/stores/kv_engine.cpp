@@ -245,8 +245,7 @@ Result<RowPage> KvEngine::query(std::string_view collection, const Query& query)
 }
 
 Result<std::optional<std::string>> KvEngine::blob(std::string_view space, std::string_view name) {
-  PORTEIRO_TRY(check_key(space, "a blob's space"));
-  PORTEIRO_TRY(check_key(name, "a blob's name"));
+  PORTEIRO_TRY(check_blob_name(space, name));
   PORTEIRO_TRY(KvReader * reader, kv_->begin_read());
   const Reading reading{*kv_};
   PORTEIRO_TRY(const auto value, reader->get(blobs_space, blob_key(space, name)));

@@ -17,6 +17,13 @@ constexpr char missing_mark = '\x00', value_mark = '\x01';
 
 bool by_name(const Field* a, const Field* b) { return a->name < b->name; }
 
+// Case does not tell the tables of an SQL database apart.
+bool same_name(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 Index make_index(const Collection& collection, const std::vector<std::string>& names) {
   Index index;
   for (const std::string& name : names) {
@@ -148,7 +155,8 @@ const Field* Layout::member(std::string_view name) const {
 Result<Layouts> Layouts::make(std::vector<Collection> collections) {
   Layouts layouts;
   for (Collection& collection : collections) {
-    if (layouts.find(collection.name) != nullptr) {
+    for (const auto& other : layouts.all_) {
+      if (!same_name(other->collection.name, collection.name)) continue;
       return error(Errc::invalid, "two collections of one name", collection.name);
     }
     auto layout = std::make_unique<Layout>();
@@ -196,6 +204,13 @@ Result<void> check_key(std::string_view key, std::string_view what) {
   if (!key.empty() && key.size() <= key_bytes_max) return success();
   return error(Errc::invalid,
                std::string(what) + " has 1 to " + std::to_string(key_bytes_max) + " bytes");
+}
+
+Result<void> check_blob_name(std::string_view space, std::string_view name) {
+  PORTEIRO_TRY(check_key(name, "a blob's name"));
+  if (!space.empty() && space.size() <= blob_space_bytes_max) return success();
+  return error(Errc::invalid,
+               "a blob's space has 1 to " + std::to_string(blob_space_bytes_max) + " bytes");
 }
 
 Result<void> check_row(const Layout& layout, const Row& row) {

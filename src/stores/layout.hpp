@@ -93,5 +93,6 @@ bool append_value(std::string& out, Type type, const nlohmann::json& value);  //
 // The list field of an append. Errors: invalid.
 Result<const Field*> list_field(const Layout& layout, const operation::Append& append);
 Result<void> check_key(std::string_view key, std::string_view what);
+Result<void> check_blob_name(std::string_view space, std::string_view name);
 
 }  // namespace porteiro::stores

@@ -26,9 +26,9 @@
 namespace porteiro::stores {
 
 inline constexpr std::size_t query_limit_max = 1000;
-inline constexpr std::size_t key_bytes_max = 200;  // Of a row, a once-key, a blob's space or name.
-inline constexpr std::size_t index_bytes_max =
-    480;  // A row's indexed values of one index, and its key.
+inline constexpr std::size_t key_bytes_max = 200;  // Of a row, a once-key, a blob's name.
+inline constexpr std::size_t blob_space_bytes_max = 100;
+inline constexpr std::size_t index_bytes_max = 480;  // A row's values in one index, and its key.
 
 struct Row {            // As written.
   std::string key;      // A token where the key is restricted.
@@ -110,9 +110,9 @@ struct Filter {
 };
 struct Query {
   // The filters' fields are a prefix of one index (or the key): equalities first, then at most one
-  // field with range comparisons. Without filters: the whole collection by key. A reference has an
-  // index of its own, declared or not. Records without a value come first in an index and are in no
-  // range.
+  // field with range comparisons. Without filters: the whole collection by key. The first index
+  // that serves is taken, in the order of their declaration. A reference that begins none has one
+  // of its own, after them. Records without a value come first in an index and are in no range.
   std::vector<Filter> filters;
   bool descending = false;  // The order is that of the index, then the key.
   std::size_t limit = 100;  // 1 to query_limit_max.
