@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "porteiro/lambda/function.hpp"
@@ -16,9 +17,13 @@ struct FunctionOptions {
   std::string factory{};                     // A built-in or a linked C++ function.
   std::size_t concurrency_max = 1000;        // AWS Lambda: 1,000 an account.
   Duration timeout = std::chrono::seconds(3);          // AWS Lambda default; at most 900 s.
-  std::uint32_t retries_max = 2;             // Of a retryable error, within one delivery.
+  // Of a retryable error, within one delivery; the invocation keeps its place among
+  // concurrency_max while it waits. A crash is not retried.
+  std::uint32_t retries_max = 2;
   Duration retry_delay = std::chrono::milliseconds(100);  // Doubles with each retry.
-  LatencyModel cold{}, warm{};               // Start and run; apply when Environment::modelled.
+  // The start of a worker, and one run beside the calls it makes; apply when Environment::modelled.
+  // The time-out counts from the end of the start.
+  LatencyModel cold{}, warm{};
   Duration idle_max = std::chrono::minutes(10);  // A worker not used for so long is gone.
 };
 
@@ -27,29 +32,44 @@ struct SourceOptions {
   std::string function{};
   std::size_t batch_max = 1;
   Duration window = Duration::zero();  // Waits so long for a fuller batch.
+  // Event type → function, for a queue that carries events for several; others go to `function`.
+  // With it messages are taken one by one. An event for which there is no function has failed for
+  // good (not_found).
+  std::vector<std::pair<std::string, std::string>> by_type{};
 };
+
+inline constexpr std::size_t waiting_max = 10'000;  // Invocations of one function without a worker.
 
 class Functions {
  public:
   Functions(Services services, telemetry::Telemetry& telemetry);
-  ~Functions();
+  ~Functions();  // What runs is abandoned. Not to be called from a completion.
 
+  // Errors: conflict (the name exists), invalid (an option out of bounds).
   Result<void> create(FunctionOptions options, std::unique_ptr<Function> function);
 
   // Runs one invocation, waiting for a free worker. Retries are applied. Errors: not_found,
   // limit_exceeded (too many wait), timeout, unavailable (the worker crashed), the function's own.
+  // `done` may run at once.
   void invoke(std::string_view function, std::vector<events::Event> events, Completion done);
 
   // Feeds a function from a queue. `replied` gets the outcome of each route event, before the
   // message is deleted; an ordinary mapping has none. An error to be retried leaves the message
-  // for its visibility timeout, every other outcome deletes it.
+  // for its visibility timeout, every other outcome deletes it; so does a body that is no event
+  // (counted and noted; `replied` hears nothing). Messages are received only when a worker is free.
+  //
+  // A batch succeeds or fails as a whole, unless its reply (2xx) says which of its events failed:
+  // {"batchItemFailures":[{"itemIdentifier": event id}, …]}; their messages stay.
+  // Borrows the queue. Errors: not_found (a function), invalid (no batch size; a batch for a route
+  // or with by_type).
   using Replied = std::function<void(const events::Event&, Result<Reply>)>;
   Result<void> add_source(queue::Queue& queue, SourceOptions options, Replied replied);
 
-  // For a graceful stop: no more receives; `done` runs when nothing is running.
+  // For a graceful stop: no more receives; `done` runs, posted, when nothing is running.
   void stop(Task done);
-  void reset();  // Workers cold, nothing running: what runs is abandoned.
-  std::size_t running() const;
+  // Workers cold, nothing running: what runs or waits is abandoned, its `done` never runs.
+  void reset();
+  std::size_t running() const;  // And waiting for a worker.
 
  private:
   struct State;

@@ -1,0 +1,264 @@
+#include "lambda/pool.hpp"
+
+#include <algorithm>
+
+namespace porteiro::lambda {
+namespace {
+
+Id trace_of(const Run& run) {
+  return run.invocation.events.empty() ? Id{} : run.invocation.events.front().correlation;
+}
+
+std::string label(const FunctionOptions& options) { return "function=\"" + options.name + "\""; }
+
+}  // namespace
+
+Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Function> function)
+    : shared_(shared),
+      options_(std::move(options)),
+      function_(std::move(function)),
+      name_(shared.telemetry.intern(options_.name)),
+      timer_(shared.services.environment.scheduler),
+      counters_{
+          shared.telemetry.counter("porteiro_function_invocations_total", label(options_)),
+          shared.telemetry.counter("porteiro_function_cold_starts_total", label(options_)),
+          shared.telemetry.counter("porteiro_function_errors_total", label(options_)),
+          shared.telemetry.counter("porteiro_function_timeouts_total", label(options_)),
+          shared.telemetry.counter("porteiro_function_crashes_total", label(options_)),
+      } {
+  shared.telemetry.gauge("porteiro_function_running", label(options_),
+                         [this, weak = std::weak_ptr(alive_)] {
+                           return weak.expired() ? 0.0 : static_cast<double>(active_.size());
+                         });
+}
+
+Pool::~Pool() { reset(); }
+
+std::size_t Pool::free() const {
+  const std::size_t taken = active_.size() + reserved_ + restarting_;
+  return taken >= options_.concurrency_max ? 0 : options_.concurrency_max - taken;
+}
+
+void Pool::submit(std::shared_ptr<Run> run) {
+  if (free() > 0 && waiting_.empty()) return begin(std::move(run));
+  if (waiting_.size() < waiting_max) {
+    waiting_.push_back(std::move(run));
+    return;
+  }
+  deliver(*run,
+          error(Errc::limit_exceeded,
+                "too many invocations of " + options_.name + " wait for a worker; try again later"),
+          false);
+}
+
+void Pool::begin(std::shared_ptr<Run> run) {
+  run->pool = this;
+  run->position = active_.size();
+  run->invocation.function = options_.name;
+  active_.push_back(run);
+  attempt(run);
+}
+
+void Pool::attempt(const std::shared_ptr<Run>& run) {
+  Environment& env = shared_.services.environment;
+  const Time now = env.scheduler.now();
+  Invocation& invocation = run->invocation;
+  shared_.next_id.low += 0x9e3779b97f4a7c15U;
+  invocation.id = shared_.next_id;
+  invocation.cold = !take_worker(now);
+  run->started = now;
+  ++counters_.invocations;
+  counters_.cold += invocation.cold;
+  shared_.telemetry.record(telemetry::Kind::invocation_started, trace_of(*run), name_,
+                           invocation.cold ? 1 : 0);
+  const Fault fault = env.strike(FaultPoint::worker_start, options_.name);
+  if (fault.kind == Fault::Kind::crash) return crash(run, fault.delay);
+  if (fault.kind == Fault::Kind::error) {
+    idle_.push_back(now);
+    return settle(run, error(Errc::internal,
+                             "the worker of " + options_.name + " could not start; try again"));
+  }
+  Duration start{0}, work{0};
+  if (env.modelled) {
+    if (invocation.cold) start = options_.cold.sample(env.random);
+    work = options_.warm.sample(env.random);
+  }
+  if (fault.kind == Fault::Kind::slow) work += fault.delay;
+  if (start <= Duration::zero()) return enter(run, work);
+  env.scheduler.after(start, [run, work] {
+    if (run->pool != nullptr) run->pool->enter(run, work);
+  });
+}
+
+void Pool::enter(const std::shared_ptr<Run>& run, Duration work) {
+  Scheduler& scheduler = shared_.services.environment.scheduler;
+  run->invocation.deadline = scheduler.now() + options_.timeout;
+  keep_time(*run);
+  if (work <= Duration::zero()) return call(run);
+  scheduler.after(work, [run] {
+    if (run->pool != nullptr) run->pool->call(run);
+  });
+}
+
+void Pool::call(const std::shared_ptr<Run>& run) {
+  function_->invoke(std::shared_ptr<const Invocation>(run, &run->invocation),
+                    [run](Result<Reply> outcome) {
+                      if (run->pool != nullptr) run->pool->completed(run, std::move(outcome));
+                    });
+}
+
+void Pool::completed(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
+  Environment& env = shared_.services.environment;
+  const Fault fault = env.strike(FaultPoint::worker_effect_done_ack_pending, options_.name);
+  if (fault.kind == Fault::Kind::crash) return crash(run, fault.delay);
+  idle_.push_back(env.scheduler.now());
+  settle(run, std::move(outcome));
+}
+
+void Pool::settle(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
+  stop_time(*run);
+  if (outcome) {
+    record_end(*run, 0);
+    return finish(run, std::move(outcome), false);
+  }
+  const Errc code = outcome.error().code;
+  record_end(*run, 1 + static_cast<std::uint64_t>(code));
+  ++counters_.errors;
+  if (retryable(code) && run->attempt <= options_.retries_max) return retry(run);
+  finish(run, std::move(outcome), false);
+}
+
+// As a new Run: the function may still hold the old one, whose completion counts no more.
+void Pool::retry(const std::shared_ptr<Run>& run) {
+  auto next = std::make_shared<Run>();
+  next->invocation = run->invocation;
+  next->done = std::move(run->done);
+  next->sink = run->sink;
+  next->deliveries = std::move(run->deliveries);
+  next->pool = this;
+  next->position = run->position;
+  next->attempt = run->attempt + 1;
+  const Duration delay =
+      options_.retry_delay * (std::int64_t{1} << std::min(run->attempt - 1, 20u));
+  run->pool = nullptr;
+  active_[next->position] = next;
+  shared_.services.environment.scheduler.after(delay, [next] {
+    if (next->pool != nullptr) next->pool->attempt(next);
+  });
+}
+
+void Pool::crash(const std::shared_ptr<Run>& run, Duration restart) {
+  stop_time(*run);
+  ++counters_.crashes;
+  shared_.telemetry.record(telemetry::Kind::invocation_crashed, trace_of(*run), name_);
+  if (restart > Duration::zero()) {
+    ++restarting_;
+    shared_.services.environment.scheduler.after(restart,
+                                                 [this, weak = std::weak_ptr(generation_)] {
+                                                   if (weak.expired()) return;
+                                                   --restarting_;
+                                                   freed();
+                                                 });
+  }
+  finish(run, error(Errc::unavailable, "the worker of " + options_.name + " crashed; try again"),
+         true);
+}
+
+void Pool::finish(const std::shared_ptr<Run>& run, Result<Reply> outcome, bool crashed) {
+  const std::shared_ptr<Run> kept = run;  // `run` may be the place in active_ itself.
+  kept->pool = nullptr;
+  if (kept->position + 1 != active_.size()) {
+    active_[kept->position] = std::move(active_.back());
+    active_[kept->position]->position = kept->position;
+  }
+  active_.pop_back();
+  deliver(*kept, std::move(outcome), crashed);
+  freed();
+}
+
+void Pool::deliver(Run& run, Result<Reply> outcome, bool crashed) {
+  if (run.sink != nullptr) {
+    run.sink->ended(run, std::move(outcome), crashed);
+  } else {
+    run.done(std::move(outcome));
+  }
+  shared_.ended();
+}
+
+// Those who wait first, then the queues, each in turn.
+void Pool::freed() {
+  if (draining_) return;  // The loop below goes on.
+  draining_ = true;
+  while (free() > 0 && !waiting_.empty()) {
+    std::shared_ptr<Run> next = std::move(waiting_.front());
+    waiting_.pop_front();
+    begin(std::move(next));
+  }
+  draining_ = false;
+  for (std::size_t i = 0; i < sources_.size() && free() > 0; ++i) {
+    sources_[next_source_++ % sources_.size()]->pump();
+  }
+}
+
+void Pool::reset() {
+  for (const auto& run : active_) {
+    run->pool = nullptr;
+    run->timed = false;
+  }
+  first_timed_ = last_timed_ = nullptr;
+  timer_.stop();
+  active_.clear();
+  waiting_.clear();
+  idle_.clear();
+  reserved_ = restarting_ = 0;
+  generation_ = std::make_shared<int>(0);
+}
+
+bool Pool::take_worker(Time now) {
+  if (idle_.empty()) return false;
+  if (now - idle_.back() > options_.idle_max) {  // The others are older.
+    idle_.clear();
+    return false;
+  }
+  idle_.pop_back();
+  return true;
+}
+
+void Pool::keep_time(Run& run) {
+  run.timed = true;
+  run.before = last_timed_;
+  run.after = nullptr;
+  (last_timed_ == nullptr ? first_timed_ : last_timed_->after) = &run;
+  last_timed_ = &run;
+  if (!timer_.running()) arm(run.invocation.deadline);
+}
+
+void Pool::stop_time(Run& run) {
+  if (!run.timed) return;
+  run.timed = false;
+  (run.before == nullptr ? first_timed_ : run.before->after) = run.after;
+  (run.after == nullptr ? last_timed_ : run.after->before) = run.before;
+}
+
+void Pool::arm(Time deadline) {
+  timer_.start(deadline - shared_.services.environment.scheduler.now(), [this] { expire(); });
+}
+
+void Pool::expire() {
+  const Time now = shared_.services.environment.scheduler.now();
+  while (first_timed_ != nullptr && first_timed_->invocation.deadline <= now) {
+    const std::shared_ptr<Run> run = active_[first_timed_->position];
+    ++counters_.timeouts;
+    settle(run, error(Errc::timeout, options_.name + " took longer than its time-out of " +
+                                         to_text(options_.timeout)));
+  }
+  if (first_timed_ != nullptr && !timer_.running()) arm(first_timed_->invocation.deadline);
+}
+
+void Pool::record_end(const Run& run, std::uint64_t code) {
+  const Duration took = shared_.services.environment.scheduler.now() - run.started;
+  shared_.telemetry.record(telemetry::Kind::invocation_ended, trace_of(run), name_, code,
+                           static_cast<std::uint64_t>(took.count()));
+}
+
+}  // namespace porteiro::lambda
