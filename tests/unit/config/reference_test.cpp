@@ -48,7 +48,8 @@ TEST_CASE("config: a reference lists pointer, type, bounds, default and descript
               "x-source": "AWS SQS", "description": "C | D."}}},
       "e": {"$ref": "#/definitions/e"}},
     "definitions": {"e": {"description": "E.", "oneOf": [
-      {"type": "object", "required": ["f"], "properties": {"f": {"const": "x", "description": "F."}}},
+      {"type": "object", "required": ["f"], "properties": {
+         "f": {"const": "x", "description": "F."}}},
       {"type": "object", "required": ["g"], "properties": {
          "g": {"type": "array", "items": {"$ref": "#/definitions/e"}, "description": "G."}}}]}}})");
   const auto has = [&](std::string_view line) {

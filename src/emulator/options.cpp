@@ -1,0 +1,452 @@
+#include "porteiro/emulator/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "porteiro/config/config.hpp"
+
+namespace porteiro::emulator {
+namespace {
+
+using nlohmann::json;
+
+// The document is valid: members that the schema requires or has a default for are there.
+const std::string& text(const json& object, const char* name) {
+  return object.at(name).get_ref<const std::string&>();
+}
+std::string text_or_empty(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() ? std::string() : found->get<std::string>();
+}
+std::size_t number(const json& object, const char* name) {
+  return object.at(name).get<std::size_t>();
+}
+Duration duration(const json& object, const char* name) {
+  return config::duration_of(object.at(name));
+}
+
+std::string below(std::string pointer, std::string_view name) {
+  pointer += '/';
+  for (const char c : name) {
+    if (c == '~') {
+      pointer += "~0";
+    } else if (c == '/') {
+      pointer += "~1";
+    } else {
+      pointer += c;
+    }
+  }
+  return pointer;
+}
+
+// "fields.cpf.class", "indexes[0][1]" as the rest of a pointer.
+Error with_pointer(Error failed, const std::string& pointer) {
+  std::string rest;
+  for (const char c : failed.at) {
+    if (c == '.' || c == '[') {
+      rest += '/';
+    } else if (c != ']') {
+      rest += c;
+    }
+  }
+  failed.at = rest.empty() ? pointer : pointer + "/" + rest;
+  return failed;
+}
+
+class Reader {
+ public:
+  explicit Reader(const json& config) : config_(config) {}
+  Result<Options> read();
+
+ private:
+  void read_keys();
+  Result<void> read_tokens();
+  Result<void> read_stores();
+  Result<void> read_queues();
+  void read_functions();
+  Result<void> read_gateway();
+  Result<void> read_clients(const json& clients);
+  Result<void> read_token_places(const json& places);
+  Result<gateway::Route> read_route(const json& described, const std::string& pointer) const;
+  Result<void> read_sources();
+  Result<void> add_route_source(const json& route, const std::string& pointer);
+  Result<void> read_models();
+  void read_journal();
+  Result<void> read_listen();
+
+  Result<void> check_spec(const std::string& key, const char* spec, std::string pointer) const;
+  LatencyModel model(const json& percentiles) const;
+  LatencyModel call_latency(const json& object, const char* name) const;
+  void read_store_latency(stores::StoreOptions& store, const json& described) const;
+
+  const json& config_;
+  Options options_;
+};
+
+Result<void> Reader::check_spec(const std::string& key, const char* spec,
+                                std::string pointer) const {
+  const std::string& has = text(config_.at("keys").at(key), "spec");
+  if (has == spec) return ok();
+  return error(Errc::invalid,
+               "the key \"" + key + "\" has the spec " + has + ", but " + spec + " is needed here",
+               std::move(pointer));
+}
+
+LatencyModel Reader::model(const json& percentiles) const {
+  return {duration(percentiles, "p50"), duration(percentiles, "p99")};
+}
+
+// A name of /latency/calls or the percentiles themselves; absent: zero.
+LatencyModel Reader::call_latency(const json& object, const char* name) const {
+  const auto found = object.find(name);
+  if (found == object.end()) return {};
+  if (!found->is_string()) return model(*found);
+  return model(config_.at("latency").at("calls").at(found->get_ref<const std::string&>()));
+}
+
+void Reader::read_store_latency(stores::StoreOptions& store, const json& described) const {
+  const auto found = described.find("latency");
+  if (found == described.end()) return;
+  const json& models = config_.at("latency").at("stores");
+  const json& own = found->is_string() ? models.at(found->get_ref<const std::string&>()) : *found;
+  store.read = model(own.at("read"));
+  store.write = model(own.at("write"));
+}
+
+void Reader::read_keys() {
+  for (const auto& [name, key] : config_.at("keys").items()) {
+    const bool hmac = text(key, "spec") == "HMAC_256";
+    options_.kms.keys.push_back(
+        {name, hmac ? kms::KeySpec::hmac_256 : kms::KeySpec::symmetric_default});
+  }
+  options_.kms.latency = call_latency(config_.at("kms"), "latency");
+  const json& cache = config_.at("key_cache");
+  options_.key_cache = {duration(cache, "age"), cache.at("uses").get<std::uint64_t>(),
+                        number(cache, "entries")};
+}
+
+Result<void> Reader::read_tokens() {
+  for (const auto& [name, token] : config_.at("tokens").items()) {
+    PORTEIRO_TRY(check_spec(text(token, "key"), "HMAC_256", below("/tokens", name) + "/key"));
+    options_.tokens.push_back({name, text(token, "key"), text_or_empty(token, "format")});
+  }
+  return ok();
+}
+
+Result<void> Reader::read_stores() {
+  for (const auto& [name, described] : config_.at("stores").items()) {
+    const std::string pointer = below("/stores", name);
+    stores::StoreOptions store;
+    store.name = name;
+    store.engine = text(described, "engine");
+    store.key = text_or_empty(described, "key");
+    if (!store.key.empty()) {
+      PORTEIRO_TRY(check_spec(store.key, "SYMMETRIC_DEFAULT", pointer + "/key"));
+    }
+    read_store_latency(store, described);
+    store.writes_max = number(described, "writes");
+    for (const auto& [collection, each] : described.at("collections").items()) {
+      auto read = stores::collection_from_json(collection, each);
+      if (!read) {
+        return with_pointer(std::move(read).error(), below(pointer + "/collections", collection));
+      }
+      store.collections.push_back(std::move(read).value());
+    }
+    options_.stores.push_back(std::move(store));
+  }
+  return ok();
+}
+
+Result<void> Reader::read_queues() {
+  for (const auto& [name, described] : config_.at("queues").items()) {
+    queue::Options queue;
+    queue.name = name;
+    queue.visibility_timeout = duration(described, "visibility");
+    queue.delay = duration(described, "delay");
+    queue.retention = duration(described, "retention");
+    queue.message_bytes_max = config::size_of(described.at("message_size"));
+    queue.depth_max = number(described, "depth");
+    queue.in_flight_max = number(described, "in_flight");
+    if (const auto dead = described.find("dead_letter"); dead != described.end()) {
+      queue.dead_letter_queue = text(*dead, "queue");
+      queue.receives_max = dead->at("max_receives").get<std::uint32_t>();
+      if (queue.dead_letter_queue == name) {
+        return error(Errc::invalid, "a queue cannot be its own dead-letter queue; name another",
+                     below("/queues", name) + "/dead_letter/queue");
+      }
+    }
+    options_.queues.push_back(std::move(queue));
+  }
+  return ok();
+}
+
+void Reader::read_functions() {
+  for (const auto& [name, described] : config_.at("functions").items()) {
+    lambda::FunctionOptions function;
+    function.name = name;
+    function.factory = text(described, described.contains("builtin") ? "builtin" : "native");
+    function.concurrency_max = number(described, "concurrency");
+    function.timeout = duration(described, "timeout");
+    function.retries_max = described.at("retries").get<std::uint32_t>();
+    function.retry_delay = duration(described, "retry_delay");
+    function.idle_max = duration(described, "idle");
+    function.cold = call_latency(described.at("model"), "cold");
+    function.warm = call_latency(described.at("model"), "warm");
+    options_.functions.push_back({std::move(function), described.at("with").dump()});
+  }
+}
+
+Result<void> Reader::read_clients(const json& clients) {
+  for (const auto& [name, described] : clients.items()) {
+    gateway::Client client{name, text(described, "api_key"),
+                           described.at("scopes").get<std::vector<std::string>>()};
+    for (const gateway::Client& other : options_.gateway.clients) {
+      if (other.api_key == client.api_key) {
+        return error(Errc::invalid,
+                     "the client \"" + other.name + "\" has the same key; give each its own",
+                     below("/gateway/clients", name) + "/api_key");
+      }
+    }
+    options_.gateway.clients.push_back(std::move(client));
+  }
+  return ok();
+}
+
+Result<void> Reader::read_token_places(const json& places) {
+  const auto& routes = options_.gateway.routes;
+  for (const auto& [place, token] : places.items()) {
+    constexpr std::string_view path = "path.";
+    if (place.starts_with(path) && !routes.empty()) {
+      const std::string parameter = "{" + place.substr(path.size()) + "}";
+      const auto has_it = [&](const gateway::Route& route) {
+        return route.path.find(parameter) != std::string::npos;
+      };
+      if (std::none_of(routes.begin(), routes.end(), has_it)) {
+        return error(Errc::invalid, "no route has the parameter " + parameter + " in its path",
+                     below("/gateway/tokens", place));
+      }
+    }
+    options_.gateway.tokens.push_back({place, token.get<std::string>()});
+  }
+  return ok();
+}
+
+Result<gateway::Route> Reader::read_route(const json& described, const std::string& pointer) const {
+  gateway::Route route;
+  const std::string& pattern = text(described, "route");
+  const std::size_t space = pattern.find(' ');
+  route.method = pattern.substr(0, space);
+  route.path = pattern.substr(space + 1);
+  route.scope = text_or_empty(described, "scope");
+  route.model = text_or_empty(described, "model");
+  if (!route.model.empty()) {
+    route.model_key = text(described, "key").substr(std::string_view("path.").size());
+    if (route.path.find("{" + route.model_key + "}") != std::string::npos) return route;
+    return error(Errc::invalid, "the route's path has no parameter {" + route.model_key + "}",
+                 pointer + "/key");
+  }
+  route.event = text(described, "event");
+  route.queue = text(described, "via");
+  route.reply_async = text(described, "reply") == "async";
+  route.timeout = duration(described, "timeout");
+  route.seal_key = text_or_empty(described, "seal");
+  if (!route.seal_key.empty()) {
+    PORTEIRO_TRY(check_spec(route.seal_key, "SYMMETRIC_DEFAULT", pointer + "/seal"));
+  }
+  if (const auto body = described.find("body"); body != described.end()) {
+    auto fields = stores::fields_from_json(*body);
+    if (!fields) return with_pointer(std::move(fields).error(), pointer + "/body");
+    route.body = std::move(fields).value();
+    route.has_body = true;
+  }
+  return route;
+}
+
+Result<void> Reader::read_gateway() {
+  const json& described = config_.at("gateway");
+  gateway::Options& gateway = options_.gateway;
+  PORTEIRO_TRY(read_clients(described.at("clients")));
+  const json& limits = described.at("limits");
+  gateway.limits.body_bytes_max = config::size_of(limits.at("body"));
+  gateway.limits.rate_per_second = config::rate_of(limits.at("rate"));
+  gateway.limits.burst = limits.at("burst").get<std::uint64_t>();
+  gateway.limits.waiting_max = number(limits, "waiting");
+  gateway.limits.commands_max = number(limits, "commands");
+  options_.ports.connections_max = number(limits, "connections");
+  const json& routes = described.at("routes");
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    const std::string pointer = "/gateway/routes/" + std::to_string(i);
+    PORTEIRO_TRY(auto route, read_route(routes[i], pointer));
+    gateway.routes.push_back(std::move(route));
+    PORTEIRO_TRY(add_route_source(routes[i], pointer));
+  }
+  PORTEIRO_TRY(read_token_places(described.at("tokens")));
+  gateway.status_path = text(described, "status_path");
+  if (gateway.status_path.ends_with('/')) {
+    return error(Errc::invalid, "the path ends with a slash; leave it out", "/gateway/status_path");
+  }
+  gateway.idempotency_age = duration(described, "idempotency_age");
+  gateway.ledger_key = text_or_empty(described, "ledger_key");
+  if (!gateway.ledger_key.empty()) {
+    PORTEIRO_TRY(check_spec(gateway.ledger_key, "SYMMETRIC_DEFAULT", "/gateway/ledger_key"));
+  }
+  gateway.latency = call_latency(described, "latency");
+  return ok();
+}
+
+// One source for each queue that routes use; it finds the function by the event's type.
+Result<void> Reader::add_route_source(const json& route, const std::string& pointer) {
+  if (route.contains("model")) return ok();
+  const std::string& queue = text(route, "via");
+  auto source = std::find_if(options_.sources.begin(), options_.sources.end(),
+                             [&](const auto& each) { return each.queue == queue; });
+  if (source == options_.sources.end()) {
+    options_.sources.emplace_back().queue = queue;
+    source = std::prev(options_.sources.end());
+  }
+  const std::string& event = text(route, "event");
+  const std::string& function = text(route, "to");
+  for (const auto& [type, other] : source->by_type) {
+    if (type != event) continue;
+    if (other == function) return ok();
+    return error(Errc::invalid,
+                 "events \"" + event + "\" on the queue \"" + queue + "\" already go to \"" +
+                     other + "\"; name the event or the queue differently",
+                 pointer + "/to");
+  }
+  source->by_type.emplace_back(event, function);
+  return ok();
+}
+
+Result<void> Reader::read_sources() {
+  const json& sources = config_.at("sources");
+  const std::size_t of_routes = options_.sources.size();
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    lambda::SourceOptions source;
+    source.queue = text(sources[i], "queue");
+    source.function = text(sources[i], "function");
+    source.batch_max = number(sources[i], "batch");
+    source.window = duration(sources[i], "window");
+    for (std::size_t other = 0; other < of_routes; ++other) {
+      if (options_.sources[other].queue == source.queue) {
+        return error(Errc::invalid,
+                     "routes use the queue \"" + source.queue + "\"; a source needs its own",
+                     "/sources/" + std::to_string(i) + "/queue");
+      }
+    }
+    options_.sources.push_back(std::move(source));
+  }
+  return ok();
+}
+
+// "profile.age", "count(trail.movements)", "last(…)".
+std::optional<readmodels::Selection> read_selection(const std::string& name,
+                                                    std::string_view written) {
+  using Kind = readmodels::Selection::Kind;
+  readmodels::Selection selection;
+  selection.name = name;
+  const std::size_t open = written.find('(');
+  if (open != std::string_view::npos) {
+    selection.kind = written.starts_with("count") ? Kind::count : Kind::last;
+    written.remove_prefix(open + 1);
+    if (!written.ends_with(')')) return std::nullopt;
+    written.remove_suffix(1);
+  }
+  if (written.find(')') != std::string_view::npos) return std::nullopt;
+  const std::size_t dot = written.find('.');
+  selection.collection = written.substr(0, dot);
+  selection.field = written.substr(dot + 1);
+  return selection;
+}
+
+Result<void> Reader::read_models() {
+  for (const auto& [name, described] : config_.at("read_models").items()) {
+    const std::string pointer = below("/read_models", name);
+    readmodels::Options model;
+    model.name = name;
+    model.key = text(described, "key");
+    model.entries_max = number(described, "entries");
+    for (const json& each : described.at("from")) {
+      const auto& place = each.get_ref<const std::string&>();
+      const std::size_t slash = place.find('/');
+      model.from.push_back({place.substr(0, slash), place.substr(slash + 1)});
+    }
+    for (const auto& [selected, written] : described.at("select").items()) {
+      auto selection = read_selection(selected, written.get_ref<const std::string&>());
+      if (!selection) {
+        return error(Errc::invalid,
+                     "the parentheses do not match: write \"count(trail.movements)\"",
+                     below(pointer + "/select", selected));
+      }
+      const auto is_it = [&](const auto& each) { return each.collection == selection->collection; };
+      if (std::none_of(model.from.begin(), model.from.end(), is_it)) {
+        return error(
+            Errc::invalid,
+            "the collection \"" + selection->collection + "\" is none of those in \"from\"",
+            below(pointer + "/select", selected));
+      }
+      model.select.push_back(std::move(*selection));
+    }
+    options_.read_models.push_back(std::move(model));
+  }
+  return ok();
+}
+
+telemetry::Level level_of(const std::string& name) {
+  using telemetry::Level;
+  constexpr std::array levels{Level::debug, Level::info, Level::warning, Level::error};
+  const auto found = std::find_if(levels.begin(), levels.end(),
+                                  [&](Level each) { return telemetry::to_string(each) == name; });
+  PORTEIRO_ASSERT(found != levels.end());  // The schema knows no other.
+  return *found;
+}
+
+void Reader::read_journal() {
+  const json& journal = config_.at("journal");
+  const bool power = text(journal, "durability") == "power";
+  options_.journal.durability = power ? journal::Durability::power : journal::Durability::process;
+  options_.journal.segment_bytes_max = config::size_of(journal.at("segment"));
+  options_.journal.pending_bytes_max = config::size_of(journal.at("pending"));
+  const json& log = config_.at("log");
+  options_.telemetry.log_level = level_of(text(log, "level"));
+  options_.telemetry.notes_max = number(log, "notes");
+  options_.telemetry.records_max = number(log, "records");
+  options_.events_max = number(config_.at("events"), "keep");
+}
+
+Result<void> Reader::read_listen() {
+  const json& listen = config_.at("listen");
+  Ports& ports = options_.ports;
+  ports.bind = text(listen, "bind");
+  ports.public_port = listen.at("public").get<std::uint16_t>();
+  ports.inside_port = listen.at("inside").get<std::uint16_t>();
+  ports.public_socket = text(listen, "public_socket");
+  ports.idle_timeout = duration(listen, "idle_timeout");
+  ports.header_bytes_max = config::size_of(listen.at("headers"));
+  if (ports.public_port != 0 && ports.public_port == ports.inside_port) {
+    return error(Errc::invalid, "both ports are the same; choose another one", "/listen/inside");
+  }
+  return ok();
+}
+
+Result<Options> Reader::read() {
+  read_keys();
+  PORTEIRO_TRY(read_tokens());
+  PORTEIRO_TRY(read_stores());
+  PORTEIRO_TRY(read_queues());
+  read_functions();
+  PORTEIRO_TRY(read_gateway());
+  PORTEIRO_TRY(read_sources());
+  PORTEIRO_TRY(read_models());
+  read_journal();
+  PORTEIRO_TRY(read_listen());
+  return std::move(options_);
+}
+
+}  // namespace
+
+Result<Options> options_from_json(const json& config) { return Reader(config).read(); }
+
+}  // namespace porteiro::emulator
