@@ -32,6 +32,10 @@ std::optional<Task> TimerQueue::pop(Time now) {
     ready_.pop_front();
     return task;
   }
+  return pop_timer(now);
+}
+
+std::optional<Task> TimerQueue::pop_timer(Time now) {
   if (heap_.empty() || heap_.front().due > now) return std::nullopt;
   const auto found = live_.find(heap_.front().id);
   std::optional<Task> task(std::move(found->second));

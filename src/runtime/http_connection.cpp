@@ -340,8 +340,9 @@ void Connection::wait_writable() {
 
 // Ends the connection once nothing is owed and nothing more will come.
 void Connection::settle() {
-  if (core_ == nullptr || unsent() > 0 || taking_ || lingering_) return;
+  if (core_ == nullptr || unsent() > 0 || taking_) return;
   if (at_eof_ && owed() == 0) return close();
+  if (lingering_) return;
   if (ended_) return linger();
   if (stopping_ && idle()) close();
 }

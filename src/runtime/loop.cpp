@@ -7,7 +7,8 @@
 namespace porteiro::runtime {
 namespace {
 
-constexpr int tasks_per_turn_max = 256;  // Then I/O gets its chance.
+constexpr int tasks_per_turn_max = 256;  // Then timers and I/O get their chance.
+constexpr int timers_per_turn_max = 64;  // Of those that came due behind so many tasks.
 constexpr int tasks_per_now = 16;        // Tasks that share one reading of the clock.
 
 }  // namespace
@@ -72,6 +73,11 @@ void Loop::run_tasks() {
     if (i % tasks_per_now == 0) entered();
     if (!queue_.has_posted() && !queue_.next_due()) return;
     auto task = queue_.pop(now());
+    if (!task) return;
+    (*task)();
+  }
+  for (int i = 0; i < timers_per_turn_max && !quitting_; ++i) {
+    auto task = queue_.pop_timer(now());
     if (!task) return;
     (*task)();
   }

@@ -38,8 +38,8 @@ struct Header {
 struct Response {
   int status = 200;
   std::string content_type = "application/json";  // Sent when the body is not empty.
-  std::string body;
-  std::vector<Header> headers;  // Beside Content-Type, Content-Length, Date and Connection.
+  std::string body{};
+  std::vector<Header> headers{};  // Beside Content-Type, Content-Length, Date and Connection.
 };
 
 // Called exactly once. The completion may run at once, on the loop.
@@ -56,9 +56,9 @@ Response problem(const Error& error);
 // An outgoing request and its reply, which own their bytes.
 struct ClientRequest {
   std::string method = "GET";
-  std::string url;  // http://host:port/path or unix:/path/to.sock|/path
-  std::vector<Header> headers;
-  std::string body;
+  std::string url{};  // http://host:port/path or unix:/path/to.sock|/path
+  std::vector<Header> headers{};
+  std::string body{};
   Duration timeout = std::chrono::seconds(30);
 };
 

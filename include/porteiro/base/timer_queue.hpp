@@ -24,6 +24,7 @@ class TimerQueue {
 
   // Takes the oldest posted task, or else the first timer due at or before `now`.
   std::optional<Task> pop(Time now);
+  std::optional<Task> pop_timer(Time now);  // Only the latter, before the posted ones.
 
  private:
   struct Entry {

@@ -64,3 +64,16 @@ TEST_CASE("timer_queue: many long time-outs that are cancelled leave the order i
   CHECK(queue.timers() == 10);
   CHECK(drain(queue, log, Time(60s)) == "9876543210");
 }
+
+TEST_CASE("timer_queue: pop_timer passes the posted tasks by") {
+  TimerQueue queue;
+  std::string log;
+  queue.post([&log] { log += 'p'; });
+  queue.add(Time(1s), [&log] { log += 't'; });
+  CHECK_FALSE(queue.pop_timer(Time(0s)).has_value());
+  auto task = queue.pop_timer(Time(1s));
+  REQUIRE(task.has_value());
+  (*task)();
+  CHECK(log == "t");
+  CHECK(queue.has_posted());
+}
