@@ -12,8 +12,7 @@ namespace {
 
 using BOOST_OUTCOME_V2_NAMESPACE::success;
 
-constexpr std::string_view format_key = "format", format_now = "1", schema_key = "schema",
-                           indexes_key = "indexes";
+constexpr std::string_view format_now = "1";
 
 // Which index each of a record's values is for: written when the records are.
 std::string index_names(const Layouts& layouts) {

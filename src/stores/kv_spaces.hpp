@@ -13,6 +13,9 @@ namespace porteiro::stores {
 inline constexpr Space meta_space = 0, blobs_space = 1, once_space = 2, once_at_space = 3,
                        feed_space = 4;
 
+inline constexpr std::string_view format_key = "format", schema_key = "schema",
+                                  indexes_key = "indexes";  // In the space of meta.
+
 std::string number_key(std::uint64_t number);  // Eight bytes that order as the numbers do.
 std::uint64_t number_of(std::string_view key);
 std::string blob_key(std::string_view space, std::string_view name);

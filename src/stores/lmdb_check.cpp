@@ -26,7 +26,8 @@ constexpr std::uint32_t magic = 0xBEEFC0DE, format_version = 1;
 constexpr std::uint16_t branch_page = 1, leaf_page = 2, overflow_page = 4, meta_page = 8;
 constexpr std::uint16_t big_data = 1, sub_data = 2;
 constexpr std::uint64_t no_page = ~std::uint64_t{0};
-constexpr int depth_max = 32;
+constexpr std::uint16_t integer_keys = 8, without_environment_flags = 0x3fff;
+constexpr unsigned depth_max = 32;
 
 template <class T>
 T read(std::string_view bytes, std::size_t offset) {  // `bytes` holds it: the caller knows.
@@ -35,25 +36,39 @@ T read(std::string_view bytes, std::size_t offset) {  // `bytes` holds it: the c
   return value;
 }
 
+struct Tree {
+  std::uint16_t flags = 0;
+  unsigned depth = 0;  // Levels of pages; 0: empty.
+  std::uint64_t root = no_page;
+};
+
+Tree read_tree(std::string_view database) {
+  return {read<std::uint16_t>(database, 4), read<std::uint16_t>(database, 6),
+          read<std::uint64_t>(database, 40)};
+}
+
 struct Meta {
-  std::uint64_t page_bytes = 0, transaction = 0, last_page = 0, free_root = 0, main_root = 0;
+  std::uint64_t page_bytes = 0, transaction = 0, last_page = 0;
+  Tree free, main;
 };
 
 std::optional<Meta> read_meta(std::string_view file, std::size_t at) {
   if (file.size() < at + page_head_bytes + meta_bytes) return std::nullopt;
   if ((read<std::uint16_t>(file, at + 10) & meta_page) == 0) return std::nullopt;
-  const std::size_t meta = at + page_head_bytes;
-  if (read<std::uint32_t>(file, meta) != magic) return std::nullopt;
-  if (read<std::uint32_t>(file, meta + 4) != format_version) return std::nullopt;
-  const std::size_t databases = meta + 24;
+  const std::string_view meta = file.substr(at + page_head_bytes, meta_bytes);
+  if (read<std::uint32_t>(meta, 0) != magic) return std::nullopt;
+  if (read<std::uint32_t>(meta, 4) != format_version) return std::nullopt;
+  if (read<std::uint64_t>(meta, 8) != 0) return std::nullopt;  // An address to map it to.
+  const std::string_view databases = meta.substr(24);
   Meta found;
-  found.page_bytes = read<std::uint32_t>(file, databases);
-  found.free_root = read<std::uint64_t>(file, databases + 40);
-  found.main_root = read<std::uint64_t>(file, databases + database_bytes + 40);
-  found.last_page = read<std::uint64_t>(file, databases + 2 * database_bytes);
-  found.transaction = read<std::uint64_t>(file, databases + 2 * database_bytes + 8);
+  found.page_bytes = read<std::uint32_t>(databases, 0);
+  found.free = read_tree(databases);
+  found.main = read_tree(databases.substr(database_bytes));
+  found.last_page = read<std::uint64_t>(databases, 2 * database_bytes);
+  found.transaction = read<std::uint64_t>(databases, 2 * database_bytes + 8);
   const bool power = (found.page_bytes & (found.page_bytes - 1)) == 0;
   if (!power || found.page_bytes < 256 || found.page_bytes > 65536) return std::nullopt;
+  if ((found.free.flags & without_environment_flags) != integer_keys) return std::nullopt;
   return found;
 }
 
@@ -73,30 +88,10 @@ class Pages {
     last_page_ = meta.last_page;
   }
 
-  bool tree(std::uint64_t root, bool free_list, int depth = 0) {
-    if (root == no_page) return true;
-    const auto page = take(root, 1);
-    if (!page || depth > depth_max) return false;
-    const auto flags = read<std::uint16_t>(*page, 10);
-    const auto lower = read<std::uint16_t>(*page, 12), upper = read<std::uint16_t>(*page, 14);
-    const bool branch = (flags & branch_page) != 0, leaf = (flags & leaf_page) != 0;
-    if (branch == leaf || (flags & (overflow_page | meta_page)) != 0) return false;
-    if (lower < page_head_bytes || lower > upper || upper > page_bytes_) return false;
-    std::string_view before;
-    for (std::size_t at = page_head_bytes; at + 2 <= lower; at += 2) {
-      const std::size_t node = read<std::uint16_t>(*page, at);
-      if (node < upper || node + node_head_bytes > page_bytes_) return false;
-      const std::size_t key_bytes = read<std::uint16_t>(*page, node + 6);
-      if (node + node_head_bytes + key_bytes > page_bytes_) return false;
-      const std::string_view key = page->substr(node + node_head_bytes, key_bytes);
-      if (!free_list && at > page_head_bytes && before >= key) return false;
-      before = key;
-      const bool fine =
-          branch ? tree(child(*page, node), free_list, depth + 1)
-                 : value(*page, node, node + node_head_bytes + key_bytes, free_list, depth);
-      if (!fine) return false;
-    }
-    return true;
+  bool tree(const Tree& tree, bool free_list) {
+    if (!free_list && tree.flags != 0) return false;  // We make no other kinds.
+    if (tree.root == no_page) return tree.depth == 0;
+    return tree.depth > 0 && tree.depth <= depth_max && page(tree.root, tree.depth, free_list);
   }
 
   bool free_pages_are_free() const {  // After both trees.
@@ -106,11 +101,38 @@ class Pages {
   }
 
  private:
+  // A page and all below it; a leaf is on the last of `levels`.
+  bool page(std::uint64_t number, unsigned levels, bool free_list) {
+    const auto bytes = take(number, 1);
+    if (!bytes) return false;
+    const bool leaf = levels == 1;
+    if (read<std::uint16_t>(*bytes, 10) != (leaf ? leaf_page : branch_page)) return false;
+    const auto lower = read<std::uint16_t>(*bytes, 12), upper = read<std::uint16_t>(*bytes, 14);
+    if (lower < page_head_bytes || lower > upper || upper > page_bytes_) return false;
+    const std::size_t nodes = (lower - page_head_bytes) / 2;
+    if (nodes < (leaf || free_list ? 1U : 2U)) return false;
+    std::string_view before;
+    for (std::size_t i = 0; i < nodes; ++i) {
+      const std::size_t node = read<std::uint16_t>(*bytes, page_head_bytes + 2 * i);
+      if (node < upper || node + node_head_bytes > page_bytes_) return false;
+      const std::size_t key_bytes = read<std::uint16_t>(*bytes, node + 6);
+      const std::size_t data = node + node_head_bytes + key_bytes;
+      if (data > page_bytes_) return false;
+      const std::string_view key = bytes->substr(node + node_head_bytes, key_bytes);
+      if (free_list ? leaf && key_bytes != 8 : i > 0 && before >= key) return false;
+      before = key;
+      const bool fine = leaf ? value(*bytes, node, data, free_list)
+                             : page(child(*bytes, node), levels - 1, free_list);
+      if (!fine) return false;
+    }
+    return true;
+  }
+
   static std::uint64_t child(std::string_view page, std::size_t node) {
     return read<std::uint64_t>(page, node) & 0xffff'ffff'ffffU;
   }
 
-  bool value(std::string_view page, std::size_t node, std::size_t at, bool free_list, int depth) {
+  bool value(std::string_view page, std::size_t node, std::size_t at, bool free_list) {
     const std::size_t bytes = read<std::uint32_t>(page, node);
     const auto flags = read<std::uint16_t>(page, node + 4);
     std::optional<std::string_view> data;
@@ -126,8 +148,8 @@ class Pages {
       data = page.substr(at, bytes);
     }
     if (free_list) return note_free(*data);
-    if ((flags & sub_data) == 0) return true;
-    return bytes == database_bytes && tree(read<std::uint64_t>(*data, 40), false, depth + 1);
+    if (flags == 0 || flags == big_data) return true;
+    return flags == sub_data && bytes == database_bytes && tree(read_tree(*data), false);
   }
 
   bool note_free(std::string_view data) {
@@ -159,8 +181,7 @@ class Pages {
 
 bool well_formed(std::string_view file, const Meta& meta) {
   Pages pages(file, meta);
-  return pages.tree(meta.free_root, true) && pages.tree(meta.main_root, false) &&
-         pages.free_pages_are_free();
+  return pages.tree(meta.free, true) && pages.tree(meta.main, false) && pages.free_pages_are_free();
 }
 
 }  // namespace

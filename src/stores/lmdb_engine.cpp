@@ -13,6 +13,7 @@
 #include <span>
 
 #include "stores/kv_engine.hpp"
+#include "stores/kv_spaces.hpp"
 #include "stores/lmdb_check.hpp"
 #include "stores/store_file.hpp"
 
@@ -146,6 +147,7 @@ class LmdbKv final : public Kv {
   }
 
   Result<void> open(const std::string& path, unsigned flags, std::size_t spaces_max) {
+    path_ = path;
     int code = 0;
     for (const std::size_t bytes : map_bytes) {
       code = mdb_env_create(&environment_);
@@ -162,6 +164,7 @@ class LmdbKv final : public Kv {
   }
 
   Result<void> open_spaces(const std::vector<std::string>& names) override {
+    PORTEIRO_TRY(check_ours());
     spaces_.resize(names.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
       const int code = mdb_dbi_open(writer_.handle, names[i].c_str(), MDB_CREATE, &spaces_[i]);
@@ -198,7 +201,24 @@ class LmdbKv final : public Kv {
   bool in_memory() const override { return in_memory_; }
 
  private:
+  // An LMDB file that holds something has to be one of ours.
+  Result<void> check_ours() {
+    MDB_dbi main = 0, meta = 0;
+    MDB_stat status{};
+    int code = mdb_dbi_open(writer_.handle, nullptr, 0, &main);
+    if (code == 0) code = mdb_stat(writer_.handle, main, &status);
+    if (code != 0) return failure_of(code);
+    if (status.ms_entries == 0) return success();
+    MDB_val key = value_of(format_key), value;
+    code = mdb_dbi_open(writer_.handle, "meta", 0, &meta);
+    if (code == 0) code = mdb_get(writer_.handle, meta, &key, &value);
+    if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE) return foreign_file(path_);
+    if (code != 0) return failure_of(code);
+    return success();
+  }
+
   bool in_memory_;
+  std::string path_;
   MDB_env* environment_ = nullptr;
   std::vector<MDB_dbi> spaces_;
   LmdbTransaction reader_, writer_;

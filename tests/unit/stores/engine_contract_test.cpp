@@ -3,7 +3,7 @@
 
 using namespace porteiro;
 using namespace porteiro::stores;
-using namespace porteiro::stores::test;
+using namespace porteiro::stores::engine_test;
 
 namespace {
 

@@ -11,7 +11,7 @@
 
 #include "porteiro/stores/engine.hpp"
 
-namespace porteiro::stores::test {
+namespace porteiro::stores::engine_test {
 
 using nlohmann::json;
 
@@ -186,4 +186,4 @@ inline std::vector<std::string> keys_of(const RowPage& page) {
   return keys;
 }
 
-}  // namespace porteiro::stores::test
+}  // namespace porteiro::stores::engine_test
