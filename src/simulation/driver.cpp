@@ -43,7 +43,8 @@ Driver::Driver(const json& scenario, Parts parts, Random random)
       generators_(scenario.value("data", json::object())) {
   const OnCanary on_canary = [this](std::string_view value) { parts_.canaries.add(value); };
   std::uint64_t stream = 100;
-  for (const auto& [name, spec] : scenario.value("population", json::object()).items()) {
+  const json populations = scenario.value("population", json::object());
+  for (const auto& [name, spec] : populations.items()) {
     populations_.emplace(name,
                          std::make_unique<Population>(spec, generators_, random.fork(stream++)));
   }
