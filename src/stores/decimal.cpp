@@ -98,15 +98,17 @@ std::optional<std::string> take_ordered_decimal(std::string_view& bytes) {
   if (digits.empty() || !all_digits(digits) || exponent < -limit || exponent > limit) {
     return std::nullopt;
   }
+  std::string text(mark == negative_mark ? "-" : "");
+  const auto whole = static_cast<std::size_t>(std::max(exponent, 0));
   if (exponent <= 0) {
-    digits.insert(0, "0." + std::string(static_cast<std::size_t>(-exponent), '0'));
-  } else if (static_cast<std::size_t>(exponent) >= digits.size()) {
-    digits.append(static_cast<std::size_t>(exponent) - digits.size(), '0');
+    text.append("0.").append(static_cast<std::size_t>(-exponent), '0').append(digits);
+  } else if (whole >= digits.size()) {
+    text.append(digits).append(whole - digits.size(), '0');
   } else {
-    digits.insert(static_cast<std::size_t>(exponent), ".");
+    text.append(digits, 0, whole).append(".").append(digits, whole);
   }
   bytes.remove_prefix(end + 1);
-  return (mark == negative_mark ? "-" : "") + digits;
+  return text;
 }
 
 int compare_decimals(std::string_view a, std::string_view b) {
