@@ -1,0 +1,69 @@
+// Who asks, what they may, and how often: API keys, scopes, rates. Borrows nothing and reads no
+// clock: the time is an argument. Belongs to the loop.
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "porteiro/base/id.hpp"
+#include "porteiro/gateway/gateway.hpp"
+#include "porteiro/kms/crypto.hpp"
+
+namespace porteiro::gateway {
+
+// A token bucket in integers: `burst` requests at once, `rate` more a second.
+class Bucket {
+ public:
+  Bucket(std::uint64_t rate_per_second, std::uint64_t burst);
+  // Zero: the request may go on. Otherwise how long to wait until one may.
+  Duration take(Time now);
+  void refill() { level_ = capacity_; }
+
+ private:
+  std::uint64_t rate_;      // 0: no limit.
+  std::uint64_t capacity_;  // In billionths of a request, as is the level.
+  std::uint64_t level_;
+  Time at_{};
+};
+
+inline constexpr std::size_t anonymous = 0;  // The caller without a key; clients count from 1.
+
+class Admission {
+ public:
+  // Errors: invalid (an empty API key, or one that two clients share).
+  static Result<Admission> create(const std::vector<Client>& clients, const Limits& limits,
+                                  Entropy& entropy);
+
+  // The credential of a request: `X-Api-Key`, or `Authorization` with the scheme Bearer or ApiKey.
+  static std::string_view credential(std::string_view api_key, std::string_view authorization);
+
+  // The client that has this API key. The keys are kept and compared as HMACs under a key of this
+  // process, so that the time it takes tells nothing of them.
+  std::optional<std::size_t> identify(std::string_view credential);
+
+  bool allowed(std::size_t caller, std::string_view scope) const;
+  const std::string& name(std::size_t caller) const { return callers_[caller].name; }
+
+  // As Bucket::take, from the caller's bucket; all callers without a key share one.
+  Duration take(std::size_t caller, Time now) { return callers_[caller].bucket.take(now); }
+
+  void reset();  // All buckets full.
+
+ private:
+  struct Caller {
+    std::string name;
+    std::vector<std::string> scopes;
+    std::array<char, 32> digest;
+    Bucket bucket;
+  };
+  explicit Admission(const kms::Secret& key) : hmac_(key) {}
+
+  kms::Hmac hmac_;
+  std::vector<Caller> callers_;
+  std::unordered_map<Id, std::size_t> by_digest_;  // By the digest's first half.
+};
+
+}  // namespace porteiro::gateway

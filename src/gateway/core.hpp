@@ -1,0 +1,150 @@
+// The gateway itself. gateway.cpp: the way in; commands.cpp: outcomes and the ledger; answers.cpp:
+// the ways out; setup.cpp: how it is made.
+#pragma once
+#include <array>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "gateway/admission.hpp"
+#include "gateway/compiled.hpp"
+#include "gateway/input.hpp"
+#include "gateway/ledger.hpp"
+#include "gateway/router.hpp"
+#include "gateway/waiting.hpp"
+#include "porteiro/gateway/gateway.hpp"
+
+namespace porteiro::gateway {
+
+// The headers that the gateway reads, found in one pass.
+struct Wanted {
+  explicit Wanted(const http::Request& request);
+  std::string_view api_key, authorization, traceparent, prefer, content_type;
+  std::optional<std::string_view> idempotency_key;
+  bool respond_async() const;
+};
+
+// The trace id of a valid W3C `traceparent`.
+std::optional<Id> trace_id(std::string_view traceparent);
+
+// Retry-After: whole seconds, at least one.
+http::Response retry_later(http::Response response, Duration wait);
+
+class Core final : public Gateway {
+ public:
+  Core(Options options, Environment& environment, Dependencies dependencies, Admission admission,
+       TokenRules rules);
+  Result<void> build();
+
+  void handle(const http::Request& request, http::Responder respond) override;
+  void reply(const events::Event& event, Result<lambda::Reply> outcome) override;
+  void lost(const queue::Message& message, bool dead_lettered) override;
+  void stop(Task done) override;
+  std::size_t waiting() const override { return waiting_.size(); }
+  void reset() override;
+
+ private:
+  // A request that is becoming an event.
+  struct Draft {
+    Exchange exchange;
+    events::Event event;
+    bool async = false;
+    bool kept = false;  // In the ledger.
+  };
+  // Guards a completion that may come after this gateway has gone or was reset.
+  struct Ticket {
+    std::weak_ptr<void> alive;
+    std::uint64_t epoch;
+  };
+
+  // setup.cpp
+  std::unique_ptr<CompiledRoute> compile(const Route& options);
+  Result<void> add_route(const Route& options);
+  Result<void> add_event_route(CompiledRoute& route);
+  Result<void> add_model_route(CompiledRoute& route);
+  Result<void> add_status_route();
+
+  // gateway.cpp
+  void unmatched(Exchange exchange, const Match& match);
+  std::optional<std::size_t> admit(Exchange& exchange, const Wanted& headers);
+  std::optional<http::Response> unacceptable(const CompiledRoute& route,
+                                             const http::Request& request,
+                                             const Wanted& headers) const;
+  void accept(Exchange exchange, const http::Request& request, const PathValues& values,
+              const Wanted& headers, std::size_t caller);
+  std::optional<http::Response> keep(const Draft& draft, Id key, const Digest& request,
+                                     std::size_t caller);
+  void seal(Draft draft, std::string body);
+  void sealed(Draft draft, Result<std::string> body);
+  void send(Draft draft);
+  void give_up(Draft draft, http::Response response);
+  std::optional<http::Response> no_room(const CompiledRoute& route, std::size_t bytes) const;
+  void serve_model(Exchange exchange, const PathValues& values);
+
+  // commands.cpp
+  void repeat(Exchange exchange, Ledger::Entry& entry, bool async, bool same_request);
+  void release_followers(Id event);
+  void accepted(Exchange exchange, Id event, bool preferred);
+  void settle(Ledger::Entry& entry, http::Response response, bool clear);
+  void seal_reply(Id event, Id correlation, http::Response response, unsigned attempt);
+  void settled(Id event, const http::Response& response, Outcome outcome);
+  void answer_waiters(Id event, const http::Response& response, journal::Sequence sequence);
+  void completed(const CompiledRoute* route, Id event, Id correlation, int status);
+  void serve_status(Exchange exchange, std::string_view id, std::size_t caller);
+  void serve_outcome(Exchange exchange, const Ledger::Entry& entry);
+  // The stored reply; null: none was kept, or it cannot be opened any more.
+  using Opened = UniqueFunction<void(Result<std::optional<http::Response>>)>;
+  void open_outcome(const Ledger::Entry& entry, Opened done);
+
+  // answers.cpp
+  void answer(Exchange exchange, http::Response response) {
+    leave(std::move(exchange), std::move(response), telemetry::Kind::reply_sent);
+  }
+  void refuse(Exchange exchange, http::Response response) {
+    leave(std::move(exchange), std::move(response), telemetry::Kind::request_refused);
+  }
+  void leave(Exchange exchange, http::Response response, telemetry::Kind kind);
+  void finish(Exchange exchange, http::Response response, telemetry::Kind kind);
+  void note_refusal(const Exchange& exchange, std::string_view client, int status);
+  void append_event(std::string_view type, std::string_view source, Id correlation, Id causation,
+                    std::string data);
+  void begin() { ++open_; }
+  void end();
+  Id new_id();
+  Ticket ticket() const { return {alive_, epoch_}; }
+  bool current(const Ticket& ticket) const { return ticket.epoch == epoch_; }
+  Time now() const { return environment_.scheduler.now(); }
+
+  Options options_;
+  Environment& environment_;
+  journal::Journal& journal_;
+  telemetry::Telemetry& telemetry_;
+  kms::Sealer& sealer_;
+  kms::Tokens& tokens_;
+  queue::Queues& queues_;
+  events::EventLog& events_;
+  readmodels::ReadModels& models_;
+
+  Admission admission_;
+  TokenRules rules_;
+  Router router_;
+  std::vector<std::unique_ptr<CompiledRoute>> routes_;
+  std::unique_ptr<CompiledRoute> none_;
+  Ledger ledger_;
+  WaitingRoom waiting_;
+  // Requests under the key of one that is still being accepted; true: answered asynchronously.
+  std::unordered_map<Id, std::vector<std::pair<Exchange, bool>>> followers_;
+
+  std::array<Id, 32> ids_{};  // Drawn ahead: one call of the entropy source for many.
+  std::size_t ids_used_ = 32;
+  std::size_t open_ = 0;  // Requests without an answer, outcomes not yet stored.
+  bool stopping_ = false;
+  Task stopped_;
+  std::uint64_t epoch_ = 0;  // Of resets.
+  std::shared_ptr<void> alive_ = std::make_shared<char>();
+};
+
+}  // namespace porteiro::gateway

@@ -1,0 +1,233 @@
+#include "gateway/input.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "porteiro/base/bytes.hpp"
+
+namespace porteiro::gateway {
+namespace {
+
+using nlohmann::json;
+
+Result<std::string> make_token(const kms::Tokens& tokens, const std::string& name,
+                               std::string_view value, const std::string& place) {
+  auto token = tokens.make(name, value);
+  if (token) return token;
+  if (token.error().code != Errc::invalid) {
+    return error(Errc::internal, "the token " + name + " cannot be made: " + token.error().detail);
+  }
+  return error(Errc::invalid, token.error().detail, place);
+}
+
+bool too_deep(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > nesting_max) return true;
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
+// The parser's own messages quote the input, so only the place of the error is kept.
+Result<json> parse_body(std::string_view text) {
+  if (too_deep(text)) {
+    return error(Errc::invalid, "is nested more than 64 deep; make it flatter", "body");
+  }
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& problem) {
+    return error(Errc::invalid, "is not valid JSON: look at byte " + std::to_string(problem.byte),
+                 "body");
+  } catch (const json::exception&) {
+    return error(Errc::invalid, "holds a number that is out of range", "body");
+  }
+}
+
+std::string to_text(const json& document) {
+  return document.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// Replaces what is at the rule's place, if anything is; the token goes to `subject` when that is
+// still empty.
+Result<void> tokenise(json& document, const TokenRules::Body& rule, const kms::Tokens& tokens,
+                      std::string& subject) {
+  json* at = &document;
+  for (const std::string& name : rule.path) {
+    if (!at->is_object()) return ok();
+    const auto member = at->find(name);
+    if (member == at->end()) return ok();
+    at = &*member;
+  }
+  if (at->is_null()) return ok();
+  if (!at->is_string()) return error(Errc::invalid, "has to be a string", rule.place);
+  PORTEIRO_TRY(auto token,
+               make_token(tokens, rule.token, at->get_ref<const std::string&>(), rule.place));
+  if (subject.empty()) subject = token;
+  *at = std::move(token);
+  return ok();
+}
+
+Result<void> read_body(const CompiledRoute& route, const TokenRules& rules,
+                       const kms::Tokens& tokens, std::string_view body, Input& input) {
+  const Route& options = route.options;
+  if (body.empty()) {
+    if (options.has_body) {
+      return error(Errc::invalid, "is missing: this route needs a JSON body", "body");
+    }
+    return ok();
+  }
+  PORTEIRO_TRY(auto document, parse_body(body));
+  const bool sealed = !options.seal_key.empty();
+  const bool shaped = !options.body.empty();
+  if (shaped) {
+    if (!document.is_object()) return error(Errc::invalid, "has to be an object", "body");
+    PORTEIRO_TRY(stores::check_document(options.body, document, "body"));
+  }
+  if (sealed) input.to_seal = shaped ? to_text(document) : std::string(body);
+  for (const TokenRules::Body& rule : rules.body) {
+    PORTEIRO_TRY(tokenise(document, rule, tokens, input.subject));
+  }
+  if (sealed) {
+    input.tokenised_body = to_text(document);
+    return ok();
+  }
+  input.data += ",\"body\":";
+  if (shaped || !rules.body.empty()) {
+    input.data += to_text(document);
+  } else {
+    input.data += body;
+  }
+  return ok();
+}
+
+std::optional<std::string> decode_query(std::string_view text) {
+  std::string plain(text);
+  std::replace(plain.begin(), plain.end(), '+', ' ');
+  auto decoded = percent_decode(plain);
+  if (decoded && !valid_utf8(*decoded)) return std::nullopt;
+  return decoded;
+}
+
+Result<void> read_query(std::string_view query, const TokenRules& rules, const kms::Tokens& tokens,
+                        Input& input) {
+  std::vector<std::string> seen;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (pair.empty()) continue;
+    if (seen.size() == query_parameters_max) {
+      return error(Errc::invalid, "has more than 64 parameters", "query");
+    }
+    const std::size_t sign = std::min(pair.find('='), pair.size());
+    const auto name = decode_query(pair.substr(0, sign));
+    auto value = decode_query(pair.substr(std::min(sign + 1, pair.size())));
+    if (!name || !value) {
+      return error(Errc::invalid, "is not percent-encoded UTF-8", "query");
+    }
+    if (std::find(seen.begin(), seen.end(), *name) != seen.end()) {
+      return error(Errc::invalid, "has a parameter twice; give each once", "query");
+    }
+    if (const auto rule = rules.query.find(*name); rule != rules.query.end()) {
+      PORTEIRO_TRY(*value, make_token(tokens, rule->second, *value, "query." + rule->first));
+      if (input.subject.empty()) input.subject = *value;
+    }
+    if (!seen.empty()) input.data += ',';
+    append_json_string(input.data, *name);
+    input.data += ':';
+    append_json_string(input.data, *value);
+    seen.push_back(*name);
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<TokenRules> token_rules(const std::vector<TokenPlace>& places) {
+  TokenRules rules;
+  for (const TokenPlace& place : places) {
+    const std::size_t dot = place.place.find('.');
+    const std::string head = place.place.substr(0, dot);
+    std::string rest = dot == std::string::npos ? std::string() : place.place.substr(dot + 1);
+    bool fits = !rest.empty();
+    if (head == "path" && fits) {
+      rules.path.insert_or_assign(rest, place.token);
+    } else if (head == "query" && fits) {
+      rules.query.insert_or_assign(rest, place.token);
+    } else if (head == "body" && fits) {
+      TokenRules::Body rule{place.place, {}, place.token};
+      while (true) {
+        const std::size_t end = rest.find('.');
+        rule.path.push_back(rest.substr(0, end));
+        fits = fits && !rule.path.back().empty();
+        if (end == std::string::npos) break;
+        rest.erase(0, end + 1);
+      }
+      rules.body.push_back(std::move(rule));
+    } else {
+      fits = false;
+    }
+    if (!fits) {
+      return error(Errc::invalid, "a token's place has to be path.NAME, query.NAME or body.NAME",
+                   place.place);
+    }
+  }
+  return rules;
+}
+
+Result<std::string> path_value(const CompiledRoute::Param& param, const kms::Tokens& tokens,
+                               std::string_view raw) {
+  std::string decoded;
+  if (raw.find('%') != std::string_view::npos) {
+    decoded = percent_decode(raw).value_or(std::string());  // The router has checked it.
+    raw = decoded;
+  }
+  if (param.token.empty()) return std::string(raw);
+  return make_token(tokens, param.token, raw, param.place);
+}
+
+bool takes_content_type(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
+  std::transform(type.begin(), type.end(), type.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return type.empty() || type == "application/json" ||
+         (type.starts_with("application/") && type.ends_with("+json"));
+}
+
+Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
+                         const kms::Tokens& tokens, const http::Request& request,
+                         const PathValues& values) {
+  Input input;
+  input.data.reserve(96 + request.body.size());
+  input.data += "{\"path\":{";
+  for (std::size_t i = 0; i < values.count; ++i) {
+    const CompiledRoute::Param& param = route.params[i];
+    PORTEIRO_TRY(auto value, path_value(param, tokens, values.raw[i]));
+    if (i > 0) input.data += ',';
+    append_json_string(input.data, param.name);
+    input.data += ':';
+    append_json_string(input.data, value);
+    if (input.subject.empty() && !param.token.empty()) input.subject = std::move(value);
+  }
+  input.data += "},\"query\":{";
+  PORTEIRO_TRY(read_query(request.query(), rules, tokens, input));
+  input.data += '}';
+  PORTEIRO_TRY(read_body(route, rules, tokens, request.body, input));
+  input.data += '}';
+  return input;
+}
+
+}  // namespace porteiro::gateway
