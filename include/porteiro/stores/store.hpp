@@ -73,12 +73,18 @@ class Store {
   template <class T>
   using Done = UniqueFunction<void(Result<T>)>;
 
-  // A key may be given as its token or, for a tokenised key, in clear.
+  // A key may be given as its token or, for a tokenised key, in clear. Errors: invalid (no such
+  // collection, a key not of its format), unavailable, corrupt (a box that does not open, or whose
+  // subject's key is destroyed).
   virtual void get(std::string_view collection, std::string_view key, Id trace,
                    Done<std::optional<Record>> done) = 0;
   virtual void query(std::string_view collection, Query query, Id trace, Done<Page> done) = 0;
-  // All or nothing, durable as configured when `done` runs. Errors: invalid (a document that does
-  // not fit, with Error::at), conflict, limit_exceeded, unavailable.
+  // All or nothing, durable as configured when `done` runs; committed in the order of the calls.
+  // Committed::versions has one entry a write. A reference is given in clear or as its token; a
+  // protected key must be given in clear. Erasing the record that names a data subject destroys
+  // the subject's key, if no other record of the subject can be left (docs/box-format.md).
+  // Errors: invalid (a document that does not fit; Error::at is "COLLECTION.FIELD…"), conflict,
+  // limit_exceeded, unavailable.
   virtual void batch(Batch batch, Id trace, Done<Committed> done) = 0;
 
   // The change feed. A follower is called on the loop after each commit, in order; the handle's
