@@ -16,13 +16,19 @@ struct Selection {
   std::string name;        // In the model's document.
   std::string collection;  // "profile"
   std::string field;       // "age"; a dotted path goes into a json field.
-  enum class Kind : std::uint8_t { value, count, last } kind = Kind::value;  // count(f), last(f): of a list.
+  enum class Kind : std::uint8_t {
+    value,
+    count,
+    last
+  } kind = Kind::value;  // count(f), last(f): of a list.
 };
 struct Options {
   std::string name;
-  struct Source { std::string store, collection; };
-  std::vector<Source> from;      // "B/profile"
-  std::string key;               // The field all sources share; it must be the key of each.
+  struct Source {
+    std::string store, collection;
+  };
+  std::vector<Source> from;  // "B/profile"
+  std::string key;           // The field all sources share; it must be the key of each.
   std::vector<Selection> select;
   std::size_t entries_max = 1'000'000;  // More: the oldest used entry goes.
 };

@@ -44,9 +44,19 @@ struct Page {
 
 // What callers write: whole documents, before they are split and sealed.
 namespace write {
-struct Put { std::string collection; nlohmann::json document; Expect expect{}; };
-struct Append { std::string collection, key, field; nlohmann::json item; };
-struct Erase { std::string collection, key; Expect expect{}; };
+struct Put {
+  std::string collection;
+  nlohmann::json document;
+  Expect expect{};
+};
+struct Append {
+  std::string collection, key, field;
+  nlohmann::json item;
+};
+struct Erase {
+  std::string collection, key;
+  Expect expect{};
+};
 }  // namespace write
 using Write = std::variant<write::Put, write::Append, write::Erase>;
 struct Batch {
@@ -94,8 +104,8 @@ class Store {
   virtual Result<std::vector<Change>> changes(std::uint64_t after, std::size_t limit) = 0;
   virtual std::uint64_t last_sequence() = 0;
 
-  virtual Result<void> reset() = 0;     // Empty, as after the first start. Waits for no one:
-                                        // writes under way end with `unavailable`.
+  virtual Result<void> reset() = 0;  // Empty, as after the first start. Waits for no one:
+                                     // writes under way end with `unavailable`.
   virtual const StoreOptions& options() const = 0;
   const Collection* collection(std::string_view name) const;  // Null: none.
 };
