@@ -55,6 +55,9 @@ TEST_CASE("files: appends keep what they are told to keep") {
     REQUIRE(file.value()->sync().has_value());
   }
   CHECK(mode_of(path) == 0600);
+  CHECK(fixture.files().mode(path).value() == 0600U);
+  REQUIRE(::chmod(path.c_str(), 0644) == 0);
+  CHECK(fixture.files().mode(path).value() == 0644U);
   CHECK(fixture.files().read(path).value() == "order-7");
   {
     auto file = fixture.files().open_append(path, std::numeric_limits<std::uint64_t>::max());
@@ -88,6 +91,7 @@ TEST_CASE("files: what is not there, or may not be, is an error that names it") 
   CHECK(fixture.files().read(path).error().code == Errc::not_found);
   CHECK(fixture.files().list(path).error().code == Errc::not_found);
   CHECK(fixture.files().remove(path).error().code == Errc::not_found);
+  CHECK(fixture.files().mode(path).error().code == Errc::not_found);
   CHECK(fixture.files().open_append(path + "/x", 0).error().code == Errc::not_found);
   CHECK(fixture.files().read(fixture.root).error().code == Errc::unavailable);
   CHECK(fixture.files().read(path).error().detail.find(path) != std::string::npos);

@@ -291,6 +291,48 @@ TEST_CASE("http_server: what is not HTTP/1.1 is refused with its status and clos
             .starts_with("HTTP/1.1 200"));
 }
 
+TEST_CASE("http_server: damaged requests harm neither the server nor other connections") {
+  Fixture fixture({.header_bytes_max = 1024, .body_bytes_max = 1000});
+  RawClient other(fixture.server->port());
+  const std::string whole =
+      post("/a?b=c", "hello", "X-In: 1\r\nExpect: 100-continue\r\n") +
+      "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: "
+      "1\r\n\r\nHEAD /h HTTP/1.0\r\n\r\n";
+  constexpr std::string_view spice("\r\n\0 :;\xff\tA0x", 12);
+  Random random(42);
+  for (int round = 0; round < 200; ++round) {
+    std::string damaged = whole;
+    for (std::uint64_t i = random.below(4); i < 4; ++i) {
+      const std::size_t at = random.below(damaged.size());
+      switch (random.below(4)) {
+        case 0:
+          damaged[at] = spice[random.below(spice.size())];
+          break;
+        case 1:
+          damaged.erase(at, random.below(20));
+          break;
+        case 2:
+          damaged.insert(at, damaged, random.below(damaged.size()), random.below(40));
+          break;
+        default:
+          damaged.insert(at, random.below(2000), spice[random.below(spice.size())]);
+          break;
+      }
+    }
+    CAPTURE(round);
+    RawClient client(fixture.server->port());
+    const std::size_t cut = random.below(damaged.size());
+    client.send(std::string_view(damaged).substr(0, cut));
+    run_until(*fixture.runtime, [&] { return fixture.server->connections() > 0; });
+    client.send_what_goes(std::string_view(damaged).substr(cut));
+    client.end();
+    run_until(*fixture.runtime, [&] { return client.closed(); });
+  }
+  other.send(get_a);
+  fixture.run(1, other);
+  CHECK(other.received().ends_with("GET /a "));
+}
+
 TEST_CASE("http_server: a refusal waits for the answers before it, and ends what follows") {
   Fixture fixture;
   RawClient client(fixture.server->port());
@@ -328,7 +370,7 @@ TEST_CASE("http_server: connections beyond the limit are answered 503") {
 }
 
 TEST_CASE("http_server: idle and slow connections end, waiting for the handler does not") {
-  Fixture fixture({.idle_timeout = 20ms});
+  Fixture fixture({.idle_timeout = 100ms});
   RawClient idle(fixture.server->port());
   RawClient slow(fixture.server->port());
   RawClient waiting(fixture.server->port());

@@ -51,7 +51,6 @@ TEST_CASE("loop: time passes, never back, and timers are never early") {
   };
   scheduler.after(300us, [&] { tick(); });
   runtime->run();
-  CHECK(last - start < 1s);
 }
 
 TEST_CASE("loop: a task that always posts another starves neither timers nor I/O") {
