@@ -185,7 +185,8 @@ void Pool::deliver(Run& run, Result<Reply> outcome, bool crashed) {
   shared_.ended();
 }
 
-// Those who wait first, then the queues, each in turn.
+// Those who wait first, then the queues, each in turn; whether there is room for a message is a
+// source's own to say, who may have several pools.
 void Pool::freed() {
   if (draining_) return;  // The loop below goes on.
   draining_ = true;
@@ -195,8 +196,10 @@ void Pool::freed() {
     begin(std::move(next));
   }
   draining_ = false;
-  for (std::size_t i = 0; i < sources_.size() && free() > 0; ++i) {
-    sources_[next_source_++ % sources_.size()]->pump();
+  if (sources_.empty()) return;
+  ++next_source_;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    sources_[(next_source_ + i) % sources_.size()]->pump();
   }
 }
 

@@ -82,8 +82,11 @@ void Source::pump() {
     }
   }
   pumping_ = false;
-  if (turns < turns_max || posted_) return;
-  posted_ = true;
+  if (turns == turns_max) pump_soon();
+}
+
+void Source::pump_soon() {
+  if (std::exchange(posted_, true)) return;
   shared_.services.environment.scheduler.post([this, weak = std::weak_ptr(alive_)] {
     if (weak.expired()) return;
     posted_ = false;
@@ -187,6 +190,7 @@ void Source::stop() { flush(); }
 void Source::reset() {
   window_.stop();
   held_.clear();
+  pump_soon();  // No one else may be left to say that workers are free.
 }
 
 }  // namespace porteiro::lambda

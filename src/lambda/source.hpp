@@ -16,6 +16,7 @@ class Source final : public Sink {
 
  private:
   bool room() const;
+  void pump_soon();
   void hold(std::vector<queue::Delivery> deliveries);
   void flush();
   void dispatch(std::vector<queue::Delivery> deliveries);

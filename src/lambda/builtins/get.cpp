@@ -123,14 +123,11 @@ Result<Include> make_include(const stores::Store& store, const stores::Collectio
   PORTEIRO_TRY(const stores::Collection* child,
                find_collection(store, name.get_ref<const std::string&>(), "include/" + member));
   for (const stores::Field& field : child->fields) {
-    if (field.type != stores::Type::reference || field.reference != parent.name) continue;
-    for (const auto& index : child->indexes) {
-      if (!index.empty() && index.front() == field.name) {
-        return Include{std::move(member), child->name, field.name};
-      }
+    if (field.type == stores::Type::reference && field.reference == parent.name) {
+      return Include{std::move(member), child->name, field.name};
     }
   }
-  return wrong("collection " + child->name + " has no indexed reference to " + parent.name,
+  return wrong("collection " + child->name + " has no reference to " + parent.name,
                "include/" + member);
 }
 

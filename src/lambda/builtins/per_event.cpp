@@ -24,11 +24,11 @@ struct Batch {
   }
 };
 
-Reply reply_of(std::string_view key, std::uint64_t version) {
+Reply reply_of(int status, std::string_view key, std::uint64_t version) {
   std::string text = "{\"key\":";
   append_json_string(text, key);
   text += ",\"version\":" + std::to_string(version) + "}";
-  return Reply{version == 1 ? 201 : 200, "application/json", std::move(text)};
+  return Reply{status, "application/json", std::move(text)};
 }
 
 }  // namespace
@@ -108,14 +108,15 @@ void WriteReply::operator()(Result<stores::Committed> committed) {
   const stores::Committed& written = committed.value();
   if (!written.repeated && !written.changes.empty()) {
     const stores::Change& first = written.changes.front();
-    return done(reply_of(first.key, first.version));
+    return done(reply_of(status, first.key, first.version));
   }
-  // Done by an earlier delivery, whose answer nobody got: the same answer, from the record.
-  store.get(collection, key, event->correlation,
-            [done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
+  const Id trace = event->correlation;
+  store.get(collection, key, trace,
+            [status = repeated_status,
+             done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
               if (!found) return done(found.error());
-              if (!found.value()) return done(Reply{200, "application/json", "{}"});
-              done(reply_of(found.value()->key, found.value()->version));
+              if (!found.value()) return done(Reply{status, "application/json", "{}"});
+              done(reply_of(status, found.value()->key, found.value()->version));
             });
 }
 

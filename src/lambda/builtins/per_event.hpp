@@ -46,11 +46,14 @@ void parsed_body(const SharedEvent& event, Services& services,
 // A failed write. A conflict is an answer (409): trying again would not help.
 Result<Reply> write_failed(const Error& failed);
 
-// The answer to a write: {"key":…,"version":…}, 201 when the record is new. `key` is as the
-// function wrote it; the reply has the store's form, which is a token where the key is restricted.
+// The answer to a write: {"key":…,"version":…}. `key` is as the function wrote it; the reply has
+// the store's form, which is a token where the key is restricted. An earlier delivery may have done
+// the write, whose answer nobody got: then the record is asked for what it would have been.
 struct WriteReply {
   stores::Store& store;
   std::string collection, key;
+  int status;           // Of a write done now.
+  int repeated_status;  // Of one done before.
   SharedEvent event;
   Completion done;
   void operator()(Result<stores::Committed> committed);

@@ -1,11 +1,12 @@
 // record.put {store, collection | split, key, from, link, defaults, expect}: writes documents, all
-// or none, once for an event; 201 {"key":…,"version":…} when the first one is new, else 200.
+// or none, once for an event; 201 {"key":…,"version":…} when the first one is new, else 200 (also
+// when an earlier delivery of the event has written them).
 //   split     {"person": "$", "debt": "$.debts[*]"}: where each collection's records are
 //   key       where the key of the record "$" is in the event's data; default: in the document
 //   from      where the document is in the event's data; default: body
 //   link      whether references to the record "$" are filled in where absent; default: true
 //   defaults  whether uuid keys are made where absent, for an event always the same; default: true
-//   expect    "absent": the record "$" must not exist (409)
+//   expect    "absent": the first record must not exist (409)
 #include "lambda/builtins/builtins.hpp"
 #include "lambda/builtins/per_event.hpp"
 #include "lambda/builtins/split.hpp"
@@ -70,9 +71,25 @@ class Put final : public PerEvent {
     if (const auto found = first.document.find(field); found != first.document.end()) {
       key = found->is_string() ? found->get<std::string>() : found->dump();
     }
-    const Id trace = event->correlation;
-    WriteReply reply{store_, first.collection, std::move(key), std::move(event), std::move(done)};
-    store_.batch(std::move(batch).value(), trace, std::move(reply));
+    create(WriteReply{store_, first.collection, std::move(key), 201, settings_.absent ? 201 : 200,
+                      std::move(event), std::move(done)},
+           std::move(batch).value());
+  }
+
+  // As if the first record were new, which is how one learns that it is.
+  void create(WriteReply reply, stores::Batch batch) {
+    std::optional<stores::Batch> again;
+    if (!settings_.absent) again = batch;
+    std::get<stores::write::Put>(batch.writes.front()).expect.kind = stores::Expect::Kind::absent;
+    const Id trace = reply.event->correlation;
+    store_.batch(std::move(batch), trace,
+                 [this, reply = std::move(reply), again = std::move(again),
+                  trace](Result<stores::Committed> committed) mutable {
+                   const bool there = !committed && committed.error().code == Errc::conflict;
+                   if (!there || !again) return reply(std::move(committed));
+                   reply.status = 200;
+                   store_.batch(std::move(*again), trace, std::move(reply));
+                 });
   }
 
   Result<stores::Batch> make_batch(const events::Event& event, json body) {

@@ -134,7 +134,12 @@ Result<Condition> read_condition(const stores::Collection& collection, const std
 
 // Brings the conditions into the order of an index that they are the beginning of.
 bool order_by_index(const stores::Collection& collection, std::vector<Condition>& where) {
-  if (where.empty() || (where.size() == 1 && where.front().field == collection.key)) return true;
+  if (where.empty()) return true;
+  const Condition& first = where.front();
+  if (where.size() == 1 &&
+      (first.field == collection.key || first.type == stores::Type::reference)) {
+    return true;
+  }
   for (const auto& index : collection.indexes) {
     if (index.size() < where.size()) continue;
     const auto end = index.begin() + static_cast<std::ptrdiff_t>(where.size());
@@ -160,9 +165,11 @@ Result<std::vector<Condition>> read_where(const With& with, const stores::Collec
     where.push_back(std::move(condition));
   }
   if (!order_by_index(collection, where)) {
-    return wrong("its fields have to be the key, or the first fields of an index of collection " +
-                     collection.name,
-                 "where");
+    return wrong(
+        "its fields have to be the key, a reference, or the first fields of an index of "
+        "collection " +
+            collection.name,
+        "where");
   }
   return where;
 }

@@ -1,5 +1,5 @@
 // record.append {store, collection, key, field}: the body becomes the last item of the list `field`
-//   of a record, which is made when it is absent.
+//   of a record, which is made when it is absent; 201 {"key":…,"version":…}.
 // record.delete {store, collection, key}: 204, also when there was none.
 #include "lambda/builtins/builtins.hpp"
 #include "lambda/builtins/per_event.hpp"
@@ -35,9 +35,9 @@ class Append final : public PerEvent {
     batch.writes.emplace_back(
         stores::write::Append{collection_, key.value(), field_, std::move(item)});
     const Id trace = event->correlation;
-    store_.batch(
-        std::move(batch), trace,
-        WriteReply{store_, collection_, std::move(key).value(), std::move(event), std::move(done)});
+    store_.batch(std::move(batch), trace,
+                 WriteReply{store_, collection_, std::move(key).value(), 201, 201, std::move(event),
+                            std::move(done)});
   }
 
   const std::string name_;
