@@ -99,9 +99,9 @@ Outcome run_scenarios(const RunArguments& arguments) {
           directory += "/" + std::to_string(&scenario - &all[0].first) + "-" + std::to_string(seed);
         runs.push_back(run_one_live(*runtime, scenario, seed, functions, directory));
       } else if (arguments.check_determinism) {
-        runs.push_back(run_twice(scenario, seed, functions, runtime->scheduler()));
+        runs.push_back(run_twice(scenario, seed, functions, runtime->stopwatch()));
       } else {
-        runs.push_back(run_simulated(scenario, seed, functions, runtime->scheduler()));
+        runs.push_back(run_simulated(scenario, seed, functions, runtime->stopwatch()));
       }
       worst = worse(worst, runs.back().outcome);
       if (arguments.json) std::cout << json_line(scenario, runs.back()) << std::flush;

@@ -17,6 +17,10 @@ std::string identity(std::string_view first, const EncryptionContext& context) {
   return id;
 }
 
+// As AWS SDKs do by default: three attempts, with a delay that doubles.
+constexpr int attempts_max = 3;
+constexpr Duration retry_delay = std::chrono::milliseconds(50);
+
 }  // namespace
 
 // Shared so that completions of calls under way notice when it is gone.
@@ -121,6 +125,57 @@ struct KeyCache::State : std::enable_shared_from_this<State> {
     for (Done& done : waiters) done(result);
   }
 
+  // A call to KMS that may have to be made again.
+  struct Asked {
+    std::shared_ptr<Call> call;
+    std::string id, subject;  // The key's name, or the wrapped key.
+    EncryptionContext context;
+    Id trace;
+    int attempt = 1;
+  };
+
+  // True: it was refused for now and is made again by `make` after a while.
+  template <class T>
+  bool again(const Result<T>& result, Asked& asked, void (State::*make)(Asked)) {
+    if (result || result.error().code != Errc::unavailable || asked.attempt == attempts_max) {
+      return false;
+    }
+    const Duration delay = retry_delay * (1 << (asked.attempt - 1));
+    ++asked.attempt;
+    environment.scheduler.after(
+        delay, [state = weak_from_this(), make, asked = std::move(asked)]() mutable {
+          if (const auto self = state.lock()) ((*self).*make)(std::move(asked));
+        });
+    return true;
+  }
+
+  void generate(Asked asked) {
+    // The arguments are copied first: evaluation order must not move them from under the call.
+    const std::string key = asked.subject;
+    const EncryptionContext context = asked.context;
+    const Id trace = asked.trace;
+    kms.generate_data_key(
+        key, context, trace,
+        [state = weak_from_this(), asked = std::move(asked)](Result<DataKey> result) mutable {
+          const auto self = state.lock();
+          if (self == nullptr || self->again(result, asked, &State::generate)) return;
+          self->generated(asked.call, asked.id, asked.context, std::move(result));
+        });
+  }
+
+  void open(Asked asked) {
+    const std::string wrapped = asked.subject;
+    const EncryptionContext context = asked.context;
+    const Id trace = asked.trace;
+    kms.decrypt(
+        wrapped, context, trace,
+        [state = weak_from_this(), asked = std::move(asked)](Result<std::string> result) mutable {
+          const auto self = state.lock();
+          if (self == nullptr || self->again(result, asked, &State::open)) return;
+          self->unwrapped(asked.call, asked.id, std::move(asked.subject), std::move(result));
+        });
+  }
+
   void generated(const std::shared_ptr<Call>& call, const std::string& id,
                  const EncryptionContext& context, Result<DataKey> result) {
     ended(generating, id, call);
@@ -168,12 +223,7 @@ void KeyCache::current(std::string_view key, const EncryptionContext& context, I
   if (Shared entry = state_->take_current(id)) return done(std::move(entry));
   const auto call = state_->join(state_->generating, id, state_->options.uses_max, std::move(done));
   if (call == nullptr) return;
-  state_->kms.generate_data_key(key, context, trace,
-                                [state = state_->weak_from_this(), call, id = std::move(id),
-                                 context](Result<DataKey> result) {
-                                  if (const auto self = state.lock())
-                                    self->generated(call, id, context, std::move(result));
-                                });
+  state_->generate({call, std::move(id), std::string(key), context, trace});
 }
 
 KeyCache::Shared KeyCache::cached_current(std::string_view key, const EncryptionContext& context) {
@@ -190,13 +240,7 @@ void KeyCache::unwrap(std::string_view wrapped, const EncryptionContext& context
   }
   const auto call = state_->join(state_->unwrapping, id, SIZE_MAX, std::move(done));
   if (call == nullptr) return;
-  state_->kms.decrypt(wrapped, context, trace,
-                      [state = state_->weak_from_this(), call, id = std::move(id),
-                       wrapped = std::string(wrapped)](Result<std::string> result) mutable {
-                        if (const auto self = state.lock()) {
-                          self->unwrapped(call, id, std::move(wrapped), std::move(result));
-                        }
-                      });
+  state_->open({call, std::move(id), std::string(wrapped), context, trace});
 }
 
 KeyCache::Shared KeyCache::cached(std::string_view wrapped) {

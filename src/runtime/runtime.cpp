@@ -16,12 +16,20 @@ namespace {
 
 constexpr int interrupted_status = 130;
 
+class Stopwatch final : public Clock {
+ public:
+  Time now() const override {
+    return Time(Duration(std::chrono::steady_clock::now().time_since_epoch()));
+  }
+};
+
 class RealRuntime final : public Runtime {
  public:
   explicit RealRuntime(std::uint64_t seed)
       : random_(seed), offload_(loop_), client_(loop_), signals_(loop_.io().get_executor()) {}
 
   Scheduler& scheduler() override { return loop_; }
+  const Clock& stopwatch() override { return stopwatch_; }
   Offload& offload() override { return offload_; }
   Entropy& entropy() override { return entropy_; }
   Random& random() override { return random_; }
@@ -56,6 +64,7 @@ class RealRuntime final : public Runtime {
   void quit() override { loop_.quit(); }
 
  private:
+  Stopwatch stopwatch_;
   Loop loop_;
   Random random_;
   SystemEntropy entropy_;

@@ -9,17 +9,26 @@
 namespace porteiro::simulation {
 namespace {
 
-constexpr std::size_t head_bytes = 8;
-constexpr unsigned filter_bits_log2 = 24;  // 2 MiB: few false steps with 100,000 needles.
+constexpr std::size_t short_head_bytes = 8;
+constexpr std::size_t long_head_bytes = 16;
+constexpr unsigned filter_bits_log2 =
+    22;  // 512 KiB an index: few false steps with 100,000 needles.
 
-std::uint64_t head_of(std::string_view bytes, std::size_t at) {
-  std::uint64_t head;
-  std::memcpy(&head, bytes.data() + at, sizeof head);
-  return head;
+std::uint64_t word_of(const char* at) {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
 }
 
-std::size_t filter_slot(std::uint64_t head) {
-  return static_cast<std::size_t>((head * 0x9e3779b97f4a7c15U) >> (64 - filter_bits_log2));
+// Mixed so that the high bits, which choose the filter's bit, depend on every byte.
+std::uint64_t hash_of(const char* head, std::size_t head_bytes) {
+  std::uint64_t hash = word_of(head) * 0x9e3779b97f4a7c15U;
+  if (head_bytes == long_head_bytes) hash ^= word_of(head + 8) * 0xc2b2ae3d27d4eb4fU;
+  return hash;
+}
+
+std::size_t filter_bit(std::uint64_t hash) {
+  return static_cast<std::size_t>(hash >> (64 - filter_bits_log2));
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -35,21 +44,25 @@ std::string stable_base64(std::string_view value, std::size_t offset, bool url) 
 
 }  // namespace
 
-Canaries::Canaries() : filter_((std::size_t{1} << filter_bits_log2) / 64) {}
+Canaries::Canaries()
+    : long_{long_head_bytes, std::vector<std::uint64_t>((1U << filter_bits_log2) / 64), {}},
+      short_{short_head_bytes, std::vector<std::uint64_t>((1U << filter_bits_log2) / 64), {}} {}
 
 void Canaries::add_needle(std::string text, const char* form) {
-  if (text.size() < head_bytes) return;
-  const std::uint64_t head = head_of(text, 0);
-  const auto [from, to] = needles_.equal_range(head);
+  if (text.size() < short_head_bytes) return;
+  Index& index = text.size() < long_head_bytes ? short_ : long_;
+  const std::uint64_t hash = hash_of(text.data(), index.head_bytes);
+  const auto [from, to] = index.needles.equal_range(hash);
   if (std::any_of(from, to, [&](const auto& entry) { return entry.second.text == text; })) return;
-  const std::size_t slot = filter_slot(head);
-  filter_[slot / 64] |= std::uint64_t{1} << (slot % 64);
-  const bool digits = std::all_of(text.begin(), text.end(), is_digit);
-  needles_.emplace(head, Needle{std::move(text), form, digits});
+  const std::size_t bit = filter_bit(hash);
+  index.filter[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  const bool digits =
+      std::string_view(form) == "raw" && std::all_of(text.begin(), text.end(), is_digit);
+  index.needles.emplace(hash, Needle{std::move(text), form, digits});
 }
 
 void Canaries::add(std::string_view value) {
-  if (value.size() < head_bytes) return;
+  if (value.size() < short_head_bytes) return;
   ++count_;
   add_needle(std::string(value), "raw");
   std::string escaped;
@@ -67,8 +80,9 @@ void Canaries::add(std::string_view value) {
   }
 }
 
-const Canaries::Needle* Canaries::match(std::string_view bytes, std::size_t at) const {
-  const auto [from, to] = needles_.equal_range(head_of(bytes, at));
+const Canaries::Needle* Canaries::match(const Index& index, std::uint64_t hash,
+                                        std::string_view bytes, std::size_t at) const {
+  const auto [from, to] = index.needles.equal_range(hash);
   for (auto it = from; it != to; ++it) {
     const Needle& needle = it->second;
     if (bytes.substr(at, needle.text.size()) != needle.text) continue;
@@ -80,20 +94,27 @@ const Canaries::Needle* Canaries::match(std::string_view bytes, std::size_t at) 
   return nullptr;
 }
 
-void Canaries::wrote(Place place, std::string_view bytes) {
-  Tally& tally = tallies_[static_cast<std::size_t>(place)];
-  ++tally.writes;
-  tally.bytes += bytes.size();
-  for (std::size_t at = 0; at + head_bytes <= bytes.size(); ++at) {
-    const std::size_t slot = filter_slot(head_of(bytes, at));
-    if ((filter_[slot / 64] >> (slot % 64) & 1U) == 0) continue;
-    const Needle* needle = match(bytes, at);
+void Canaries::search(const Index& index, std::string_view bytes, Tally& tally) const {
+  if (index.needles.empty()) return;
+  for (std::size_t at = 0; at + index.head_bytes <= bytes.size(); ++at) {
+    const std::uint64_t hash = hash_of(bytes.data() + at, index.head_bytes);
+    const std::size_t bit = filter_bit(hash);
+    if ((index.filter[bit / 64] >> (bit % 64) & 1U) == 0) continue;
+    const Needle* needle = match(index, hash, bytes, at);
     if (needle == nullptr) continue;
     if (tally.leaks++ == 0) {
       tally.first = std::string("a value in ") + needle->form + " form at byte " +
                     std::to_string(at) + " of a write of " + std::to_string(bytes.size());
     }
   }
+}
+
+void Canaries::wrote(Place place, std::string_view bytes) {
+  Tally& tally = tallies_[static_cast<std::size_t>(place)];
+  ++tally.writes;
+  tally.bytes += bytes.size();
+  search(long_, bytes, tally);
+  search(short_, bytes, tally);
 }
 
 }  // namespace porteiro::simulation

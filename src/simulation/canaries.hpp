@@ -34,12 +34,19 @@ class Canaries final : public Witness {
     const char* form;
     bool digits;  // Only a run of digits of exactly this length is a match.
   };
+  // The needles whose first `head_bytes` tell them apart well enough: long ones by 16, others by 8.
+  struct Index {
+    std::size_t head_bytes;
+    std::vector<std::uint64_t> filter;                       // A bit for each head's hash.
+    std::unordered_multimap<std::uint64_t, Needle> needles;  // By the head's hash.
+  };
   void add_needle(std::string text, const char* form);
-  const Needle* match(std::string_view bytes, std::size_t at) const;
+  const Needle* match(const Index& index, std::uint64_t hash, std::string_view bytes,
+                      std::size_t at) const;
+  void search(const Index& index, std::string_view bytes, Tally& tally) const;
 
   std::size_t count_ = 0;
-  std::vector<std::uint64_t> filter_;  // Bits of the needles' first eight bytes.
-  std::unordered_multimap<std::uint64_t, Needle> needles_;  // By the first eight bytes.
+  Index long_, short_;
   std::array<Tally, static_cast<std::size_t>(Place::count_)> tallies_;
 };
 

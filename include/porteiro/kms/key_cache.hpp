@@ -31,8 +31,9 @@ class KeyCache {
 
   // The current data key for (key, context), to seal one box with: each call is one use. One call
   // to KMS serves all who wait for it, up to uses_max. `done` runs at once on a hit: callers keep
-  // their state ready for that. Errors: those of Kms::generate_data_key, for all who wait; nothing
-  // of a failed call is kept, so the next one asks again.
+  // their state ready for that. A refused call (unavailable) is made up to three times, 50 ms and
+  // 100 ms apart. Errors: those of Kms::generate_data_key, for all who wait; nothing of a failed
+  // call is kept, so the next one asks again.
   void current(std::string_view key, const EncryptionContext& context, Id trace, Done done);
   Shared cached_current(std::string_view key, const EncryptionContext& context);  // Null: no hit.
 

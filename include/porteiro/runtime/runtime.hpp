@@ -34,6 +34,7 @@ class Runtime {
   virtual ~Runtime() = default;
 
   virtual Scheduler& scheduler() = 0;
+  virtual const Clock& stopwatch() = 0;  // Reads the system on every call: to measure with.
   virtual Offload& offload() = 0;
   virtual Entropy& entropy() = 0;
   virtual Random& random() = 0;
