@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
 #include "porteiro/base/function.hpp"
@@ -20,7 +19,7 @@ class TimerQueue {
 
   std::optional<Time> next_due() const;  // Of the timers; nullopt: none.
   bool has_posted() const { return !ready_.empty(); }
-  std::size_t timers() const { return live_.size(); }
+  std::size_t timers() const { return slots_.size() - free_.size(); }
 
   // Takes the oldest posted task, or else the first timer due at or before `now`.
   std::optional<Task> pop(Time now);
@@ -29,17 +28,26 @@ class TimerQueue {
  private:
   struct Entry {
     Time due;
-    TimerId id;
+    std::uint64_t sequence;  // Of all timers: those due at the same time run in this order.
+    std::uint32_t slot;
     friend bool operator>(const Entry& a, const Entry& b) {
-      return a.due != b.due ? a.due > b.due : a.id > b.id;
+      return a.due != b.due ? a.due > b.due : a.sequence > b.sequence;
     }
   };
+  struct Slot {
+    Task task;
+    std::uint64_t sequence = 0;    // Of the timer it holds; 0: it is free.
+    std::uint32_t generation = 0;  // How many timers it has held: tells them apart in a TimerId.
+  };
+  bool live(const Entry& entry) const { return slots_[entry.slot].sequence == entry.sequence; }
+  Task take(std::uint32_t slot);
   void drop_cancelled();
 
   std::deque<Task> ready_;
   std::vector<Entry> heap_;  // A min-heap; a cancelled timer's entry stays until it surfaces.
-  std::unordered_map<TimerId, Task> live_;
-  TimerId last_ = 0;
+  std::vector<Slot> slots_;  // TimerId: generation << 32 | slot.
+  std::vector<std::uint32_t> free_;
+  std::uint64_t last_sequence_ = 0;
 };
 
 }  // namespace porteiro
