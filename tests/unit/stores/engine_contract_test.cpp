@@ -131,11 +131,11 @@ TEST_CASE("engine: values of every type come back as they were, in the same text
     subject.must({put("debt", "k", clean)});
     const auto row = subject.row("debt", "k");
     REQUIRE(row);
-    CHECK(
-        row->open ==
-        R"({"amount":-9223372036854775807,"due_on":"2026-02-28",)"
-        R"("extra":{"deep":{"er":[null,true]}},"more":[],"notes":[1,"two",{"three":3.5}],"paid":false,"price":"12.50",)"
-        R"("status":"open"})");
+    CHECK(row->open ==
+          R"({"amount":-9223372036854775807,"due_on":"2026-02-28",)"
+          R"("extra":{"deep":{"er":[null,true]}},"more":[],"notes":[1,"two",{"three":3.5}],)"
+          R"("paid":false,"price":"12.50",)"
+          R"("status":"open"})");
     subject.must({put("debt", "k", {{"amount", nullptr}, {"extra", nullptr}})});
     CHECK(subject.row("debt", "k")->open == "{}");
   });
@@ -259,7 +259,7 @@ TEST_CASE("engine: append makes the record, keeps the order and drops the oldest
     // Beside other fields, with boxes and index entries kept; an empty list; a list too long.
     Row full;
     full.key = "f";
-    full.subject = "s";
+    full.subject = "someone";
     full.open = {
         {"amount", 4}, {"more", json::array()}, {"status", "open"}, {"notes", {1, 2, 3, 4}}};
     full.hidden = {{"creditor", "bank"}};
@@ -268,7 +268,7 @@ TEST_CASE("engine: append makes the record, keeps the order and drops the oldest
     subject.must({append("debt", "f", "more", 1), append("debt", "f", "notes", 5)});
     row = subject.row("debt", "f");
     CHECK(row->open == R"({"amount":4,"more":[1],"notes":[3,4,5],"status":"open"})");
-    CHECK(row->subject == "s");
+    CHECK(row->subject == "someone");
     CHECK(row->restricted_box == "box");
     CHECK(all_keys(*subject, "debt", {"creditor", "=", "bank"}) == Keys{"f"});
   });

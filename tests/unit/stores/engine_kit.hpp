@@ -101,7 +101,7 @@ class Subject {
  public:
   explicit Subject(const Kind& kind, const json& described = schema(), EngineOptions options = {})
       : kind_(kind), options_(std::move(options)) {
-    options_.store = "S";
+    options_.store = std::string("S");
     options_.sync = kind.sync;
     if (kind.on_disk) options_.directory = directory_.path() + "/data/stores";
     open(described);
