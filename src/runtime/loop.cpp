@@ -9,7 +9,7 @@ namespace {
 
 constexpr int tasks_per_turn_max = 256;  // Then timers and I/O get their chance.
 constexpr int timers_per_turn_max = 64;  // Of those that came due behind so many tasks.
-constexpr int tasks_per_now = 16;        // Tasks that share one reading of the clock.
+constexpr int tasks_per_now = 1;         // Tasks that share one reading of the clock.
 
 }  // namespace
 
