@@ -107,9 +107,14 @@ Result<void> Assembly::open_functions(const lambda::Registry& registry) {
   functions_ = std::make_unique<lambda::Functions>(*services_, telemetry_);
   for (const FunctionDefinition& definition : options_.functions) {
     const nlohmann::json with = nlohmann::json::parse(definition.with);
-    PORTEIRO_TRY(auto function, registry.make(definition.options.factory,
-                                              {definition.options.name, with, *services_}));
-    PORTEIRO_TRY(functions_->create(definition.options, std::move(function)));
+    auto function =
+        registry.make(definition.options.factory, {definition.options.name, with, *services_});
+    if (!function) {
+      Error problem = function.error();
+      problem.at.insert(0, "/functions/" + definition.options.name);
+      return problem;
+    }
+    PORTEIRO_TRY(functions_->create(definition.options, std::move(function).value()));
   }
   return ok();
 }

@@ -147,6 +147,7 @@ Result<void> Reader::read_stores() {
     }
     read_store_latency(store, described);
     store.writes_max = number(described, "writes");
+    store.subject_key_age_max = options_.key_cache.age_max;
     for (const auto& [collection, each] : described.at("collections").items()) {
       auto read = stores::collection_from_json(collection, each);
       if (!read) {

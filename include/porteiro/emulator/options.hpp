@@ -23,7 +23,7 @@ struct FunctionDefinition {
 struct Ports {
   std::uint16_t public_port = 8080, inside_port = 4566;  // 0 picks a free one.
   std::string bind = "127.0.0.1";
-  std::string public_socket;         // A unix-domain socket beside the port; empty: none.
+  std::string public_socket;  // A unix-domain socket beside the port; empty: none.
   std::size_t connections_max = 10'000;
   std::size_t header_bytes_max = 16u << 10;
   Duration idle_timeout = std::chrono::seconds(75);
@@ -31,7 +31,7 @@ struct Ports {
 
 struct Options {
   std::string data_directory;  // Empty: everything in memory, no file is left. Set by the caller.
-  kms::Options kms;              // Its directory, and the journal's, follow from the one above.
+  kms::Options kms;            // Its directory, and the journal's, follow from the one above.
   kms::CacheOptions key_cache;
   std::vector<kms::TokenOptions> tokens;
   std::vector<stores::StoreOptions> stores;

@@ -24,7 +24,7 @@ namespace porteiro::gateway {
 
 struct Client {
   std::string name;
-  std::string api_key;               // Compared in constant time; never logged.
+  std::string api_key;  // Compared in constant time; never logged.
   std::vector<std::string> scopes;
 };
 
@@ -32,23 +32,23 @@ struct Limits {
   std::size_t body_bytes_max = 1u << 20;
   std::uint64_t rate_per_second = 10'000;  // A client; API Gateway's default. 0: no limit.
   std::uint64_t burst = 5'000;
-  std::size_t waiting_max = 10'000;        // Synchronous requests that wait for their reply.
-  std::size_t commands_max = 200'000;      // Entries of the reply ledger.
+  std::size_t waiting_max = 10'000;    // Synchronous requests that wait for their reply.
+  std::size_t commands_max = 200'000;  // Entries of the reply ledger.
 };
 
 struct Route {
-  std::string method, path;   // "GET", "/v1/people/{cpf}".
-  std::string scope;          // Empty: no key needed.
-  std::string event;          // The event's type.
-  std::string queue;          // Where the event goes.
-  bool reply_async = false;   // 202 at once; else the connection waits. `Prefer: respond-async`
-                              // makes a synchronous route asynchronous for one request.
+  std::string method, path;  // "GET", "/v1/people/{cpf}".
+  std::string scope;         // Empty: no key needed.
+  std::string event;         // The event's type.
+  std::string queue;         // Where the event goes.
+  bool reply_async = false;  // 202 at once; else the connection waits. `Prefer: respond-async`
+                             // makes a synchronous route asynchronous for one request.
   Duration timeout = std::chrono::seconds(30);  // API Gateway's. Then 504.
-  std::string seal_key;       // Seals the body under this KMS key; empty: the body goes in clear.
+  std::string seal_key;  // Seals the body under this KMS key; empty: the body goes in clear.
   std::vector<stores::Field> body;  // The body's shape; empty: any JSON (or none).
   bool has_body = false;
-  std::string model;          // A read model serves it at once; then event and queue are empty.
-  std::string model_key;      // The path parameter that is its key.
+  std::string model;      // A read model serves it at once; then event and queue are empty.
+  std::string model_key;  // The path parameter that is its key.
 };
 
 struct TokenPlace {
@@ -61,7 +61,7 @@ struct Options {
   Limits limits;
   std::vector<Route> routes;
   std::vector<TokenPlace> tokens;
-  std::string status_path = "/status";               // GET {status_path}/{id} follows a command.
+  std::string status_path = "/status";                // GET {status_path}/{id} follows a command.
   Duration idempotency_age = std::chrono::hours(24);  // How long a key and an outcome are kept.
   std::string ledger_key;                             // The KMS key of stored replies; empty: they
                                                       // are kept only when not restricted.

@@ -69,7 +69,8 @@ class Registry {
   // A plain C++ function as a factory.
   using Handler = std::function<void(std::shared_ptr<const Invocation>, Services&, Completion)>;
   void add_handler(std::string name, Handler handler);
-  Result<std::unique_ptr<Function>> make(std::string_view factory, const Definition& definition) const;
+  Result<std::unique_ptr<Function>> make(std::string_view factory,
+                                         const Definition& definition) const;
   bool has(std::string_view name) const;
   std::vector<std::string> names() const;
 
@@ -88,6 +89,6 @@ struct Linked {
   Linked(const char* name, Registry::Handler handler);
 };
 #define PORTEIRO_FUNCTION(name, handler) \
-  static const ::porteiro::lambda::Linked porteiro_linked_##handler{name, handler}
+  static const ::porteiro::lambda::Linked porteiro_linked_##handler { name, handler }
 
 }  // namespace porteiro::lambda

@@ -14,9 +14,9 @@ namespace porteiro::lambda {
 
 struct FunctionOptions {
   std::string name{};
-  std::string factory{};                     // A built-in or a linked C++ function.
-  std::size_t concurrency_max = 1000;        // AWS Lambda: 1,000 an account.
-  Duration timeout = std::chrono::seconds(3);          // AWS Lambda default; at most 900 s.
+  std::string factory{};                       // A built-in or a linked C++ function.
+  std::size_t concurrency_max = 1000;          // AWS Lambda: 1,000 an account.
+  Duration timeout = std::chrono::seconds(3);  // AWS Lambda default; at most 900 s.
   // Of a retryable error, within one delivery; the invocation keeps its place among
   // concurrency_max while it waits. A crash is not retried.
   std::uint32_t retries_max = 2;

@@ -17,19 +17,19 @@ namespace porteiro::queue {
 
 struct Options {
   std::string name{};
-  Duration visibility_timeout = std::chrono::seconds(30);    // AWS SQS default; 0 s to 12 h.
-  Duration delay = Duration::zero();                         // 0 to 900 s.
-  Duration retention = std::chrono::hours(24 * 4);           // AWS SQS default; 60 s to 14 days.
-  std::size_t message_bytes_max = 1u << 20;                  // AWS SQS default since 2025.
-  std::size_t depth_max = 100'000;                           // Ready + delayed + in flight; ours.
-  std::size_t in_flight_max = 120'000;                       // AWS SQS standard queues.
-  std::string dead_letter_queue{};                           // Empty: none.
-  std::uint32_t receives_max = 0;                            // maxReceiveCount; 0: no limit.
+  Duration visibility_timeout = std::chrono::seconds(30);  // AWS SQS default; 0 s to 12 h.
+  Duration delay = Duration::zero();                       // 0 to 900 s.
+  Duration retention = std::chrono::hours(24 * 4);         // AWS SQS default; 60 s to 14 days.
+  std::size_t message_bytes_max = 1u << 20;                // AWS SQS default since 2025.
+  std::size_t depth_max = 100'000;                         // Ready + delayed + in flight; ours.
+  std::size_t in_flight_max = 120'000;                     // AWS SQS standard queues.
+  std::string dead_letter_queue{};                         // Empty: none.
+  std::uint32_t receives_max = 0;                          // maxReceiveCount; 0: no limit.
 };
 
 struct Message {
   Id id;
-  Id trace;            // The correlation id, for telemetry; zero: none.
+  Id trace;  // The correlation id, for telemetry; zero: none.
   std::string body;
   Time sent;
   Time first_received{};
@@ -52,7 +52,7 @@ struct Delivery {
 struct SendRequest {
   std::string body{};
   Id trace{};
-  Duration delay{-1};      // Negative: the queue's own.
+  Duration delay{-1};  // Negative: the queue's own.
   bool ephemeral = false;
 };
 struct Sent {

@@ -11,10 +11,10 @@
 namespace porteiro::runtime {
 
 struct ServerOptions {
-  std::size_t connections_max = 10'000;  // More are answered 503 and closed.
+  std::size_t connections_max = 10'000;      // More are answered 503 and closed.
   std::size_t header_bytes_max = 16u << 10;  // 431.
   std::size_t body_bytes_max = 1u << 20;     // 413.
-  std::size_t pipeline_max = 64;             // Unanswered requests of a connection; then it is not read.
+  std::size_t pipeline_max = 64;  // Unanswered requests of a connection; then it is not read.
   Duration idle_timeout = std::chrono::seconds(75);  // Between requests, and within one.
 };
 

@@ -8,7 +8,7 @@
 namespace porteiro::simulation {
 
 std::string text_report(const Scenario& scenario, const std::vector<RunResult>& runs, bool color);
-std::string json_line(const Scenario& scenario, const RunResult& run);       // One run, one line.
+std::string json_line(const Scenario& scenario, const RunResult& run);  // One run, one line.
 std::string json_verdict(const std::vector<std::pair<Scenario, std::vector<RunResult>>>& all);
 std::string junit_report(const std::vector<std::pair<Scenario, std::vector<RunResult>>>& all);
 // "porteiro run FILE --seeds 17": what to run to see a failure again.

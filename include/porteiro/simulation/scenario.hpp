@@ -17,15 +17,23 @@ namespace porteiro::simulation {
 
 // The exit codes; the worst wins, in the order of `severity`.
 enum class Outcome : int {
-  pass = 0, failed = 1, usage = 2, invalid = 3, environment = 4, unknown = 5,
-  not_deterministic = 6, limit = 7, internal = 70, interrupted = 130
+  pass = 0,
+  failed = 1,
+  usage = 2,
+  invalid = 3,
+  environment = 4,
+  unknown = 5,
+  not_deterministic = 6,
+  limit = 7,
+  internal = 70,
+  interrupted = 130
 };
 Outcome worse(Outcome a, Outcome b);
 
 enum class Verdict : std::uint8_t { pass, fail, unknown };
 
 struct CheckResult {
-  std::string check;    // "latency of reads-a"
+  std::string check;  // "latency of reads-a"
   Verdict verdict = Verdict::unknown;
   std::uint64_t samples = 0;
   std::string figures;  // "p50 3.1ms, p99 15ms (at most 40ms)"
@@ -43,11 +51,11 @@ struct RunResult {
   std::vector<CheckResult> checks;
   std::vector<LatencyFigures> latencies;
   std::uint64_t history_hash = 0;
-  std::uint64_t records = 0;    // Telemetry records made.
+  std::uint64_t records = 0;  // Telemetry records made.
   std::uint64_t requests = 0;
   Duration virtual_time{0};
-  Duration wall_time{0};        // Measured by the caller's clock; never part of the history.
-  std::string message;          // Of a limit or an error.
+  Duration wall_time{0};  // Measured by the caller's clock; never part of the history.
+  std::string message;    // Of a limit or an error.
 };
 
 struct Scenario {
@@ -65,14 +73,15 @@ std::vector<config::Problem> load_scenario(const std::string& path, Scenario& sc
 // Looks into a run, to find where two runs of one seed part.
 struct Probe {
   bool keep_trail = false;
-  std::vector<std::uint64_t> trail;     // The history hash after each record, when kept.
-  std::uint64_t wanted = UINT64_MAX;    // The number of a record whose text is wanted, from 0.
-  std::string text;                     // That record as JSON.
+  std::vector<std::uint64_t> trail;   // The history hash after each record, when kept.
+  std::uint64_t wanted = UINT64_MAX;  // The number of a record whose text is wanted, from 0.
+  std::string text;                   // That record as JSON.
 };
 
 // `wall` is read for RunResult::wall_time and limits.wall only. `probe` may be null.
 RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
-                        const lambda::Registry& registry, const Clock& wall, Probe* probe = nullptr);
+                        const lambda::Registry& registry, const Clock& wall,
+                        Probe* probe = nullptr);
 
 // Runs a seed twice; on a difference the outcome is not_deterministic and the message names the
 // first record that differs, in both forms.
@@ -85,7 +94,8 @@ struct Live {
   http::Client& client;
   // Binds a handler to a free loopback port and returns its URL; the handle keeps it.
   std::function<Result<std::pair<std::shared_ptr<void>, std::string>>(http::Handler)> listen;
-  std::string data_directory;  // Empty: in memory. Afterwards every file in it is searched for canaries.
+  std::string
+      data_directory;  // Empty: in memory. Afterwards every file in it is searched for canaries.
 };
 void run_live(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
               Live live, UniqueFunction<void(RunResult)> done);
