@@ -78,8 +78,8 @@ std::map<std::string, std::set<std::string>> allowed() {
 }
 
 struct Forbidden {
-  const char* pattern;
-  const char* instead;
+  std::string pattern;
+  std::string instead;
 };
 const std::vector<Forbidden> forbidden{
     {R"(\b(system_clock|steady_clock|high_resolution_clock)\b)", "an injected Clock or Scheduler"},
@@ -87,7 +87,7 @@ const std::vector<Forbidden> forbidden{
     {R"(std::(thread|jthread|mutex|async|condition_variable)\b)", "Offload"},
     {R"(\b(random_device|mt19937|RAND_bytes|getrandom|arc4random)\b|[^_\w]s?rand\s*\()",
      "Random or Entropy"},
-    {R"(\b(gettimeofday|clock_gettime)\b|[^_\w.>:]time\s*\(\s*(NULL|nullptr|0)?\s*\))",
+    {R"(\b(gettimeofday|clock_gettime)\b|std::time\b|\btime\s*\(\s*(NULL|nullptr|0)\s*\))",
      "Clock::now"},
     {R"(#include <boost/(asio|beast))", "the interfaces of base"},
     {R"(uniform_int_distribution|uniform_real_distribution|normal_distribution)",
