@@ -17,7 +17,7 @@ namespace porteiro::simulation {
 class Canaries final : public Witness {
  public:
   Canaries();
-  void add(std::string_view value);  // At least 8 bytes; shorter ones would be found by chance.
+  void add(std::string_view value);  // At least 11 bytes; shorter ones would be found by chance.
   std::size_t count() const { return count_; }
 
   void wrote(Place place, std::string_view bytes) override;
@@ -34,19 +34,19 @@ class Canaries final : public Witness {
     const char* form;
     bool digits;  // Only a run of digits of exactly this length is a match.
   };
-  // The needles whose first `head_bytes` tell them apart well enough: long ones by 16, others by 8.
-  struct Index {
-    std::size_t head_bytes;
-    std::vector<std::uint64_t> filter;                       // A bit for each head's hash.
-    std::unordered_multimap<std::uint64_t, Needle> needles;  // By the head's hash.
+  // A needle is found by any of its first four 8-byte words, so that only every fourth position of
+  // what is written has to be looked at.
+  struct Head {
+    std::uint32_t needle;
+    std::uint32_t offset;
   };
   void add_needle(std::string text, const char* form);
-  const Needle* match(const Index& index, std::uint64_t hash, std::string_view bytes,
-                      std::size_t at) const;
-  void search(const Index& index, std::string_view bytes, Tally& tally) const;
+  const Needle* match(std::uint64_t word, std::string_view bytes, std::size_t at) const;
 
   std::size_t count_ = 0;
-  Index long_, short_;
+  std::vector<Needle> needles_;
+  std::vector<std::uint64_t> filter_;  // A bit for each head's hash.
+  std::unordered_multimap<std::uint64_t, Head> heads_;
   std::array<Tally, static_cast<std::size_t>(Place::count_)> tallies_;
 };
 

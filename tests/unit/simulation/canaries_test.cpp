@@ -52,3 +52,13 @@ TEST_CASE("canaries: a leak is told by place and form, never by value") {
   CHECK(first.find("raw") != std::string::npos);
   CHECK(first.find("11144477735") == std::string::npos);
 }
+
+TEST_CASE("canaries: found wherever they begin, at both ends too") {
+  for (std::size_t before = 0; before < 9; ++before) {
+    for (std::size_t after = 0; after < 9; ++after) {
+      CAPTURE(before);
+      CAPTURE(after);
+      CHECK(leaks_of(std::string(before, 'x') + "11144477735" + std::string(after, 'y')) == 1);
+    }
+  }
+}
