@@ -122,8 +122,10 @@ Result<void> KvEngine::take_schema(KvWriter& writer) {
     PORTEIRO_TRY(const auto kept, writer.get(meta_space, schema_key));
     PORTEIRO_TRY(check_schema_change(kept.value_or(""), layouts_));
   }
-  const std::string names = index_names(layouts_);
+  const std::string names = index_names(layouts_), schema = layouts_.to_json().dump();
+  PORTEIRO_TRY(const auto kept_schema, writer.get(meta_space, schema_key));
   PORTEIRO_TRY(const auto kept_names, writer.get(meta_space, indexes_key));
+  if (kept_schema == schema && kept_names == names) return success();  // Nothing is written.
   if (kept_names && *kept_names != names) {
     const auto before = nlohmann::json::parse(*kept_names, nullptr, false);
     const auto now = nlohmann::json::parse(names);
@@ -134,7 +136,7 @@ Result<void> KvEngine::take_schema(KvWriter& writer) {
     }
   }
   writer.put(meta_space, indexes_key, names);
-  writer.put(meta_space, schema_key, layouts_.to_json().dump());
+  writer.put(meta_space, schema_key, schema);
   return success();
 }
 
