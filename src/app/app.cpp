@@ -91,12 +91,17 @@ int run(int argc, char** argv) {
 
   const std::string command = root.get_subcommands().front()->get_name();
   Outcome outcome = Outcome::pass;
-  if (command == "up") outcome = up(up_arguments);
-  if (command == "run") outcome = run_scenarios(run_arguments);
-  if (command == "check") outcome = check(check_files);
-  if (command == "events") outcome = events(inspect);
-  if (command == "trace") outcome = trace(inspect);
-  if (command == "version") std::cout << "porteiro " << PORTEIRO_VERSION << "\n";
+  try {
+    if (command == "up") outcome = up(up_arguments);
+    if (command == "run") outcome = run_scenarios(run_arguments);
+    if (command == "check") outcome = check(check_files);
+    if (command == "events") outcome = events(inspect);
+    if (command == "trace") outcome = trace(inspect);
+    if (command == "version") std::cout << "porteiro " << PORTEIRO_VERSION << "\n";
+  } catch (const std::exception& problem) {  // Out of memory, or a defect of ours.
+    std::cerr << "porteiro: internal error: " << problem.what() << "\n";
+    outcome = Outcome::internal;
+  }
   return static_cast<int>(outcome);
 }
 

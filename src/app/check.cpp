@@ -1,6 +1,7 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "app/commands.hpp"
 #include "porteiro/emulator/emulator.hpp"
@@ -25,8 +26,9 @@ std::vector<Problem> assemble(const std::string& file, const json& document) {
 
 bool is_scenario(const std::string& file) {
   std::ifstream in(file);
-  const std::string text((std::istreambuf_iterator<char>(in)), {});
-  const json document = json::parse(text, nullptr, false, true);
+  std::ostringstream text;
+  text << in.rdbuf();  // What cannot be read is told by config::load.
+  const json document = json::parse(text.str(), nullptr, false, true);
   return document.is_object() && (document.contains("traffic") || document.contains("steps"));
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "emulator/manifest.hpp"
 #include "porteiro/admin/admin.hpp"
 #include "porteiro/events/event_log.hpp"
 
@@ -21,7 +22,7 @@ class Assembly final : public Emulator {
         environment_(environment),
         telemetry_(environment.scheduler, options_.telemetry, environment.witness) {}
 
-  ~Assembly() override { *alive_ = false; }
+  ~Assembly() override;
 
   Result<void> open(const lambda::Registry& registry);
 
@@ -43,6 +44,7 @@ class Assembly final : public Emulator {
   bool idle() override;
 
  private:
+  Manifest manifest() const;
   Result<void> open_keys();
   Result<void> open_queues();
   Result<void> open_stores();
@@ -67,8 +69,32 @@ class Assembly final : public Emulator {
   std::unique_ptr<lambda::Functions> functions_;
   std::unique_ptr<admin::Admin> admin_;
   bool ready_ = false;
+  bool manifest_written_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For completions that outlive us.
 };
+
+// What is in the data directory while it is in use.
+Manifest Assembly::manifest() const {
+  Manifest manifest{{"journal/log-", "keys/keys"}, {}};
+  for (const stores::StoreOptions& store : options_.stores) {
+    if (store.engine == "memory") continue;
+    manifest.parts.push_back("stores/" + store.name + "." + store.engine);
+    if (store.engine == "sqlite") manifest.open.push_back(manifest.parts.back() + "-wal");
+  }
+  return manifest;
+}
+
+// After an orderly end the stores' passing files are gone, and must not be asked for.
+Assembly::~Assembly() {
+  *alive_ = false;
+  if (!manifest_written_) return;
+  Manifest closed = manifest();
+  closed.open.clear();
+  models_.reset();
+  functions_.reset();
+  stores_.clear();
+  static_cast<void>(write_manifest(environment_.files, options_.data_directory, closed));
+}
 
 Result<void> Assembly::open_keys() {
   options_.kms.directory = below(options_.data_directory, "keys");
@@ -122,6 +148,10 @@ Result<void> Assembly::open_functions(const lambda::Registry& registry) {
 Result<void> Assembly::open(const lambda::Registry& registry) {
   options_.journal.directory = below(options_.data_directory, "journal");
   PORTEIRO_TRY(journal_, journal::open(options_.journal, environment_, telemetry_));
+  const bool on_disk = !options_.data_directory.empty();
+  if (on_disk) {
+    PORTEIRO_TRY(check_manifest(environment_.files, options_.data_directory));
+  }
   PORTEIRO_TRY(open_keys());
   events_ = std::make_unique<events::EventLog>(environment_, *journal_, options_.events_max);
   PORTEIRO_TRY(open_queues());
@@ -134,7 +164,12 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
       telemetry_, *events_, *queues_,
       admin::Hooks{[this] { return ready_; },
                    [this](UniqueFunction<void(Result<void>)> done) { reset(std::move(done)); }});
-  return journal_->start();
+  PORTEIRO_TRY(journal_->start());
+  if (on_disk) {
+    PORTEIRO_TRY(write_manifest(environment_.files, options_.data_directory, manifest()));
+    manifest_written_ = true;
+  }
+  return ok();
 }
 
 Result<void> Assembly::add_sources() {

@@ -256,6 +256,7 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
   if (!route.seal_key.empty()) {
     PORTEIRO_TRY(check_spec(route.seal_key, "SYMMETRIC_DEFAULT", pointer + "/seal"));
   }
+  route.query = described.at("query").get<std::vector<std::string>>();
   if (const auto body = described.find("body"); body != described.end()) {
     auto fields = stores::fields_from_json(*body);
     if (!fields) return with_pointer(std::move(fields).error(), pointer + "/body");

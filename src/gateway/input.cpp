@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "porteiro/base/bytes.hpp"
 
@@ -88,6 +89,9 @@ Result<void> read_body(const CompiledRoute& route, const TokenRules& rules,
     }
     return ok();
   }
+  if (!options.has_body && (options.method == "GET" || options.method == "DELETE")) {
+    return error(Errc::invalid, "is not taken by this route; send none", "body");
+  }
   PORTEIRO_TRY(auto document, parse_body(body));
   const bool sealed = !options.seal_key.empty();
   const bool shaped = !options.body.empty();
@@ -120,9 +124,11 @@ std::optional<std::string> decode_query(std::string_view text) {
   return decoded;
 }
 
-Result<void> read_query(std::string_view query, const TokenRules& rules, const kms::Tokens& tokens,
-                        Input& input) {
+Result<void> read_query(const CompiledRoute& route, std::string_view query, const TokenRules& rules,
+                        const kms::Tokens& tokens, Input& input) {
+  const std::vector<std::string>& taken = route.options.query;
   std::vector<std::string> seen;
+  bool first = true;
   while (!query.empty()) {
     const std::string_view pair = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
@@ -139,15 +145,16 @@ Result<void> read_query(std::string_view query, const TokenRules& rules, const k
     if (std::find(seen.begin(), seen.end(), *name) != seen.end()) {
       return error(Errc::invalid, "has a parameter twice; give each once", "query");
     }
+    seen.push_back(*name);
+    if (std::find(taken.begin(), taken.end(), *name) == taken.end()) continue;
     if (const auto rule = rules.query.find(*name); rule != rules.query.end()) {
       PORTEIRO_TRY(*value, make_token(tokens, rule->second, *value, "query." + rule->first));
       if (input.subject.empty()) input.subject = *value;
     }
-    if (!seen.empty()) input.data += ',';
+    if (!std::exchange(first, false)) input.data += ',';
     append_json_string(input.data, *name);
     input.data += ':';
     append_json_string(input.data, *value);
-    seen.push_back(*name);
   }
   return ok();
 }
@@ -223,7 +230,7 @@ Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
     if (input.subject.empty() && !param.token.empty()) input.subject = std::move(value);
   }
   input.data += "},\"query\":{";
-  PORTEIRO_TRY(read_query(request.query(), rules, tokens, input));
+  PORTEIRO_TRY(read_query(route, request.query(), rules, tokens, input));
   input.data += '}';
   PORTEIRO_TRY(read_body(route, rules, tokens, request.body, input));
   input.data += '}';

@@ -147,6 +147,12 @@ Result<std::string> SystemFiles::read(const std::string& path) {
   return bytes;
 }
 
+Result<std::uint64_t> SystemFiles::size(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return failed("look at", path);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
 Result<unsigned> SystemFiles::mode(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return failed("look at", path);

@@ -137,6 +137,13 @@ Result<std::string> MemoryFiles::read(const std::string& path) {
   return found->second;
 }
 
+Result<std::uint64_t> MemoryFiles::size(const std::string& path) {
+  PORTEIRO_TRY(attempt(*disk_));
+  const auto found = disk_->files.find(path);
+  if (found == disk_->files.end()) return missing(path);
+  return found->second.size();
+}
+
 Result<unsigned> MemoryFiles::mode(const std::string& path) {
   PORTEIRO_TRY(attempt(*disk_));
   if (!disk_->files.contains(path)) return missing(path);

@@ -27,6 +27,7 @@ class Files {
   virtual Result<std::string> read(const std::string& path) = 0;
   // The permission bits, e.g. 0600: what a secret's reader checks before it trusts the file.
   virtual Result<unsigned> mode(const std::string& path) = 0;
+  virtual Result<std::uint64_t> size(const std::string& path) = 0;  // In bytes.
   // Opens for append, creating it with mode 0600. `keep` bytes of an existing file stay, the rest
   // is cut.
   virtual Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,

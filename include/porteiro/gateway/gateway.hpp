@@ -47,6 +47,8 @@ struct Route {
   std::string seal_key;  // Seals the body under this KMS key; empty: the body goes in clear.
   std::vector<stores::Field> body;  // The body's shape; empty: any JSON (or none).
   bool has_body = false;
+  std::vector<std::string> query;  // The query parameters the event takes; others are left out, as
+                                   // what a client puts there by mistake must not be kept.
   std::string model;      // A read model serves it at once; then event and queue are empty.
   std::string model_key;  // The path parameter that is its key.
 };

@@ -35,6 +35,16 @@ class ScriptedOffload final : public Offload {
   std::vector<std::pair<Task, Task>> held_;
 };
 
+// Refuses so many calls to the key service.
+struct Throttle final : Faults {
+  int left = 0;
+  Fault strike(FaultPoint point, std::string_view) override {
+    if (point != FaultPoint::kms_call || left == 0) return {};
+    --left;
+    return {Fault::Kind::throttle};
+  }
+};
+
 }  // namespace
 
 TEST_CASE("commands: 202 with a Location, which tells what becomes of it") {
@@ -234,6 +244,39 @@ TEST_CASE("commands: the outcome waits for its seal; a restart meanwhile finds t
     CHECK(status->text("reply_status") == "201");
     CHECK_FALSE(find_member(status->response.body, "reply").has_value());
   }
+}
+
+TEST_CASE("commands: a key service that refuses delays what it is needed for, or ends it") {
+  World world;
+  Throttle throttle;
+  House house(world, example(), {.faults = &throttle});
+  throttle.left = 1000;
+  const Asked refused = house.ask("POST", "/v1/people", keyed(lender, "k"), ana);
+  const Asked follower = house.ask("POST", "/v1/people", keyed(lender, "k"), ana);
+  house.run(1s);
+  CHECK(refused->status() == 503);
+  CHECK(refused->header("Retry-After") == "1");
+  CHECK(follower->status() == 503);
+
+  const auto status_after = [&](int refusals) {
+    throttle.left = 0;
+    const Asked asked = house.ask("POST", "/v1/people", keyed(lender, "k"), ana);
+    house.run(1s);
+    CHECK(asked->status() == 202);
+    throttle.left = refusals;
+    house.cache->clear();
+    house.serve("commands", replied(201, "{\"key\":\"k\"}"));
+    house.run(1ms);
+    CHECK(house.ask("GET", asked->header("Location"), lender)->text("status") == "pending");
+    house.run(30s);
+    const Asked status = house.ask("GET", asked->header("Location"), lender);
+    house.run(24h);
+    return status;
+  };
+  CHECK(status_after(10)->text("reply.key") == "k");
+  const Asked bare = status_after(1000);
+  CHECK(bare->text("status") == "succeeded");
+  CHECK_FALSE(find_member(bare->response.body, "reply").has_value());
 }
 
 TEST_CASE("commands: without a ledger key, what may be restricted is not kept") {

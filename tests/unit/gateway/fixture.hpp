@@ -72,6 +72,7 @@ inline Options example() {
   options.tokens = {{"path.cpf", "cpf"}, {"body.cpf", "cpf"}, {"query.cpf", "cpf"}};
   options.ledger_key = "vault";
   options.routes.push_back(route("GET", "/v1/people/{cpf}", "people", "person.requested", "fast"));
+  options.routes.back().query = {"cpf", "a", "b"};
   Route person = route("POST", "/v1/people", "people", "person.registered", "commands");
   person.reply_async = true;
   person.seal_key = "vault";
@@ -94,6 +95,7 @@ struct Setup {
   journal::Durability durability = journal::Durability::process;
   Offload* offload = nullptr;
   Witness* witness = nullptr;
+  Faults* faults = nullptr;
   LatencyModel kms_latency{};
   bool modelled = false;
   std::size_t depth_max = 100;
@@ -105,7 +107,7 @@ struct House {
       : world(world_),
         environment{world.scheduler, setup.offload == nullptr ? world.offload : *setup.offload,
                     world.entropy,   world.random,
-                    world.files,     nullptr,
+                    world.files,     setup.faults,
                     setup.witness,   setup.modelled},
         telemetry(world.scheduler, {}, setup.witness) {
     const bool kept = !setup.directory.empty();

@@ -53,7 +53,7 @@ TEST_CASE("input: path and query tokens replace their values; the first token is
   World world;
   House house(world, example());
   const Asked asked =
-      house.ask("GET", "/v1/people/111.444.777-35?cpf=52998224725&a=1+%22%2B%22&b", lender);
+      house.ask("GET", "/v1/people/111.444.777-35?cpf=52998224725&who=Ana&a=1+%22%2B%22&b", lender);
   house.run();
   const events::Event event = house.serve("fast", replied(200, "{}"));
   const std::string token = house.tokens->make("cpf", cpf).value();
@@ -63,10 +63,19 @@ TEST_CASE("input: path and query tokens replace their values; the first token is
         "\"" + house.tokens->make("cpf", "52998224725").value() + "\"");
   CHECK(string_value(*find_member(event.data, "query.a")) == "1 \"+\"");
   CHECK(string_value(*find_member(event.data, "query.b")) == "");
+  CHECK_FALSE(find_member(event.data, "query.who").has_value());  // Not declared: not kept.
   CHECK(event.classification.empty());
   CHECK(event.source == "/porteiro/gateway/v1/people/{cpf}");
   CHECK(event.type == "person.requested");
   CHECK(asked->status() == 200);
+}
+
+TEST_CASE("input: a read takes no body, so that nothing a client puts there is kept") {
+  World world;
+  House house(world, example());
+  const Asked asked = house.ask("GET", "/v1/people/11144477735", lender, R"({"note":"x"})");
+  CHECK(asked->status() == 400);
+  CHECK(asked->text("field") == "body");
 }
 
 TEST_CASE("input: a wrong path or query value is named by its place") {

@@ -1,0 +1,71 @@
+#include "emulator/manifest.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "porteiro/base/bytes.hpp"
+
+namespace porteiro::emulator {
+namespace {
+
+using nlohmann::json;
+
+constexpr int version = 1;
+
+std::string path_of(const std::string& directory) { return directory + "/manifest"; }
+
+Error gone(const std::string& path) {
+  return error(Errc::corrupt, path +
+                                  " is missing or empty, and was there when porteiro last ran: "
+                                  "put it back, or start with a new data directory");
+}
+
+bool is_there(Files& files, const std::string& path, bool may_be_empty) {
+  if (!path.ends_with('-')) {
+    const auto size = files.size(path);
+    return size && (may_be_empty || size.value() > 0);
+  }
+  const std::size_t slash = path.rfind('/');
+  const auto names = files.list(path.substr(0, slash));
+  if (!names) return false;
+  const auto begins = [&](const std::string& name) {
+    return name.starts_with(path.substr(slash + 1));
+  };
+  return std::any_of(names.value().begin(), names.value().end(), begins);
+}
+
+// The text and its checksum: a line of JSON, a line of eight hexadecimal digits.
+std::string sealed(const std::string& line) {
+  std::string checksum;
+  append_u32(checksum, crc32c(line));
+  return line + "\n" + to_hex(checksum) + "\n";
+}
+
+}  // namespace
+
+Result<void> check_manifest(Files& files, const std::string& directory) {
+  const Result<std::string> text = files.read(path_of(directory));
+  if (!text && text.error().code == Errc::not_found) return ok();
+  if (!text) return text.error();
+  const std::string line = text.value().substr(0, text.value().find('\n'));
+  const json document = json::parse(line, nullptr, false);
+  if (text.value() != sealed(line) || document.value("version", 0) != version) {
+    return error(Errc::corrupt, path_of(directory) +
+                                    " is damaged or of a newer version: put it "
+                                    "back, or start with a new data directory");
+  }
+  for (const char* list : {"parts", "open"}) {
+    for (const json& part : document.at(list)) {
+      const std::string path = directory + "/" + part.get<std::string>();
+      if (!is_there(files, path, std::string_view(list) == "open")) return gone(path);
+    }
+  }
+  return ok();
+}
+
+Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest) {
+  const json document{{"version", version}, {"parts", manifest.parts}, {"open", manifest.open}};
+  return files.replace(path_of(directory), sealed(document.dump()));
+}
+
+}  // namespace porteiro::emulator

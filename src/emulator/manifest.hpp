@@ -1,0 +1,22 @@
+// What a data directory consists of, written down in the directory itself, so that a part that has
+// gone missing or been emptied is noticed and never taken for a first start.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "porteiro/base/files.hpp"
+
+namespace porteiro::emulator {
+
+// Paths are relative to the directory. One that ends with '-' is what a file's name begins with.
+struct Manifest {
+  std::vector<std::string> parts;  // There from the first start on, never empty.
+  std::vector<std::string> open;   // There while the process runs, maybe empty (SQLite's -wal).
+};
+
+// Errors: corrupt, naming the part that is missing. A directory without a manifest is new.
+Result<void> check_manifest(Files& files, const std::string& directory);
+
+Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest);
+
+}  // namespace porteiro::emulator

@@ -1,0 +1,56 @@
+// Goal: a part of a data directory that has gone is noticed at the next start, and never made anew.
+#include "emulator/manifest.hpp"
+
+#include <doctest/doctest.h>
+
+#include "porteiro/virtual_world/virtual_world.hpp"
+
+using namespace porteiro;
+using namespace porteiro::emulator;
+
+namespace {
+
+struct Directory {
+  Directory() {
+    for (const char* path : {"d/journal/log-0", "d/keys/keys", "d/stores/A.sqlite"}) {
+      REQUIRE(world.files.replace(path, "x").has_value());
+    }
+    REQUIRE(world.files.replace("d/stores/A.sqlite-wal", "").has_value());
+    const Manifest manifest{{"journal/log-", "keys/keys", "stores/A.sqlite"},
+                            {"stores/A.sqlite-wal"}};
+    REQUIRE(write_manifest(world.files, "d", manifest).has_value());
+  }
+  virtual_world::World world;
+};
+
+}  // namespace
+
+TEST_CASE("manifest: a whole directory passes, and so does a new one") {
+  Directory directory;
+  CHECK(check_manifest(directory.world.files, "d").has_value());
+  CHECK(check_manifest(directory.world.files, "elsewhere").has_value());
+}
+
+TEST_CASE("manifest: a missing part is refused by its name") {
+  for (const char* path :
+       {"d/journal/log-0", "d/keys/keys", "d/stores/A.sqlite", "d/stores/A.sqlite-wal"}) {
+    CAPTURE(path);
+    Directory directory;
+    directory.world.files.disk().files.erase(path);
+    const auto checked = check_manifest(directory.world.files, "d");
+    REQUIRE_FALSE(checked.has_value());
+    CHECK(checked.error().code == Errc::corrupt);
+    const std::string part =
+        checked.error().detail.substr(0, checked.error().detail.find(" is missing"));
+    CHECK(std::string(path).starts_with(part));
+  }
+}
+
+TEST_CASE("manifest: an emptied part is refused, a damaged manifest too") {
+  Directory directory;
+  directory.world.files.disk().files["d/stores/A.sqlite"].clear();
+  CHECK_FALSE(check_manifest(directory.world.files, "d").has_value());
+  directory.world.files.disk().files["d/stores/A.sqlite"] = "x";
+  directory.world.files.disk().files["d/manifest"] = "{";
+  CHECK_FALSE(check_manifest(directory.world.files, "d").has_value());
+}
