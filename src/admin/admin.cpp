@@ -162,18 +162,23 @@ http::Response list_traces(const telemetry::Telemetry& telemetry, const http::Re
   return json(body + "}");
 }
 
-void append_queue(std::string& body, const queue::Queue& queue) {
-  const queue::Options& options = queue.options();
-  const queue::Depth depth = queue.depth();
-  body += '{';
-  append_member(body, "name", options.name);
+void append_depth(std::string& body, const queue::Depth& depth) {
   body += "\"depth\":{";
   append_member(body, "ready", depth.ready);
   append_member(body, "delayed", depth.delayed);
   append_member(body, "in_flight", depth.in_flight);
   append_member(body, "total", depth.total());
   close(body, '}');
-  body += ",\"options\":{";
+  body += ',';
+}
+
+void append_queue(std::string& body, const queue::Queue& queue) {
+  const queue::Options& options = queue.options();
+  body += '{';
+  append_member(body, "name", options.name);
+  append_member(body, "kind", options.fifo ? "fifo" : "standard");
+  append_depth(body, queue.depth());
+  body += "\"options\":{";
   append_member(body, "visibility", to_text(options.visibility_timeout));
   append_member(body, "delay", to_text(options.delay));
   append_member(body, "retention", to_text(options.retention));
@@ -195,26 +200,66 @@ http::Response list_queues(queue::Queues& queues) {
   return json(body + "}");
 }
 
-http::Response list_messages(const queue::Queue& queue, const http::Request& request) {
-  const auto max = number(request, "max", messages_default, messages_max);
-  if (!max) return bad_number("max", messages_max);
-  std::string body = "{";
-  append_member(body, "queue", queue.options().name);
-  body += "\"messages\":[";
-  for (const queue::Message& message : queue.peek(*max)) {
-    body += '{';
-    append_member(body, "id", to_text(message.id));
-    if (message.trace) append_member(body, "trace", to_text(message.trace));
-    append_member(body, "sent", to_rfc3339(message.sent));
-    append_member(body, "receives", message.receives);
-    if (valid_utf8(message.body)) {
-      append_member(body, "body", message.body);
-    } else {
-      append_member(body, "body_base64", to_base64(message.body));
+std::string_view state_of(const queue::Peeked& peeked) {
+  if (peeked.where == queue::Where::delayed) return "delayed";
+  if (peeked.where == queue::Where::in_flight) return "in_flight";
+  return peeked.blocked ? "blocked" : "ready";
+}
+
+// The value of an attribute, or a body, as text; in base64 when it is none.
+void append_bytes(std::string& body, std::string_view name, std::string_view bytes) {
+  if (valid_utf8(bytes)) {
+    append_member(body, name, bytes);
+  } else {
+    append_member(body, std::string(name) + "_base64", to_base64(bytes));
+  }
+}
+
+void append_message(std::string& body, const queue::Peeked& peeked) {
+  const queue::Message& message = peeked.message;
+  body += '{';
+  append_member(body, "id", to_text(message.id));
+  append_member(body, "state", state_of(peeked));
+  if (peeked.visible_at != Time{}) append_member(body, "visible_at", to_rfc3339(peeked.visible_at));
+  if (message.trace) append_member(body, "trace", to_text(message.trace));
+  append_member(body, "sent", to_rfc3339(message.sent));
+  append_member(body, "receives", message.receives);
+  if (!message.group.empty()) append_member(body, "group", message.group);
+  if (!message.deduplication_id.empty()) {
+    append_member(body, "deduplication_id", message.deduplication_id);
+  }
+  if (!message.dead_letter_source.empty()) {
+    append_member(body, "dead_letter_source", message.dead_letter_source);
+  }
+  if (!message.attributes.empty()) {
+    body += "\"attributes\":{";
+    for (const queue::Attribute& attribute : message.attributes) {
+      append_json_string(body, attribute.name);
+      body += ":{";
+      append_member(body, "type", attribute.type);
+      append_bytes(body, "value", attribute.value);
+      close(body, '}');
+      body += ',';
     }
     close(body, '}');
     body += ',';
   }
+  append_bytes(body, "body", message.body);
+  close(body, '}');
+  body += ',';
+}
+
+// From the oldest: `max` messages after the first `skip`.
+http::Response list_messages(const queue::Queue& queue, const http::Request& request) {
+  const auto max = number(request, "max", messages_default, messages_max);
+  const auto skip = number(request, "skip", 0, UINT32_MAX);
+  if (!max) return bad_number("max", messages_max);
+  if (!skip) return bad_number("skip", UINT32_MAX);
+  std::string body = "{";
+  append_member(body, "queue", queue.options().name);
+  append_depth(body, queue.depth());
+  body += "\"messages\":[";
+  for (const queue::Peeked& peeked : queue.peek(*max, *skip)) append_message(body, peeked);
   close(body, ']');
   return json(body + "}");
 }

@@ -12,6 +12,10 @@ std::string_view to_string(FaultPoint point) {
       return "worker.effect_done_ack_pending";
     case FaultPoint::queue_send:
       return "queue.send";
+    case FaultPoint::queue_receive:
+      return "queue.receive";
+    case FaultPoint::queue_delete:
+      return "queue.delete";
     case FaultPoint::store_read:
       return "store.read";
     case FaultPoint::store_write:

@@ -108,7 +108,7 @@ Result<void> Assembly::open_keys() {
 Result<void> Assembly::open_queues() {
   queues_ = std::make_unique<queue::Queues>(environment_, *journal_, telemetry_);
   for (const queue::Options& options : options_.queues) {
-    PORTEIRO_TRY(queues_->create(options));
+    PORTEIRO_TRY(queues_->declare(options));
   }
   return ok();
 }

@@ -117,7 +117,7 @@ void Source::dispatch(std::vector<queue::Delivery> deliveries) {
   run->invocation.events.reserve(deliveries.size());
   std::size_t good = 0;
   for (queue::Delivery& delivery : deliveries) {
-    auto event = events::parse_event(delivery.message->body);
+    auto event = events::parse_event(delivery.message.body);
     if (!event) {
       refuse(delivery, event.error());
       continue;
@@ -149,7 +149,7 @@ void Source::refuse(const queue::Delivery& delivery, const Error& why) {
                          "a message of queue " + options_.queue +
                              " is not an event and was deleted: " + why.detail +
                              (why.at.empty() ? "" : " (" + why.at + ")"),
-                         delivery.message->trace);
+                         delivery.message.trace);
   static_cast<void>(queue_.remove(delivery.receipt));
 }
 

@@ -1,5 +1,6 @@
 #include "porteiro/queue/queue.hpp"
 
+#include "queue/options.hpp"
 #include "queue/state.hpp"
 
 namespace porteiro::queue {
@@ -9,12 +10,13 @@ Queue::~Queue() = default;
 
 Result<Sent> Queue::send(SendRequest request) { return state_->send(std::move(request)); }
 
-std::vector<Delivery> Queue::receive(std::size_t max, Duration visibility) {
-  return state_->receive(max, visibility);
+std::vector<Delivery> Queue::receive(const ReceiveRequest& request) {
+  return state_->receive(request);
 }
 
-std::shared_ptr<Queue::Waiter> Queue::receive_wait(std::size_t max, Duration wait, Done done) {
-  return state_->wait(max, wait, std::move(done));
+std::shared_ptr<Queue::Waiter> Queue::receive_wait(ReceiveRequest request, Duration wait,
+                                                   Done done) {
+  return state_->wait(std::move(request), wait, std::move(done));
 }
 
 std::shared_ptr<Queue::Waiter> Queue::watch(std::function<void()> ready) {
@@ -23,14 +25,29 @@ std::shared_ptr<Queue::Waiter> Queue::watch(std::function<void()> ready) {
 
 Result<journal::Sequence> Queue::remove(Receipt receipt) { return state_->remove(receipt); }
 
-Result<void> Queue::change_visibility(Receipt receipt, Duration visibility) {
+Result<journal::Sequence> Queue::change_visibility(Receipt receipt, Duration visibility) {
   return state_->change_visibility(receipt, visibility);
 }
 
-std::vector<Message> Queue::peek(std::size_t max) const { return state_->peek(max); }
+std::vector<Peeked> Queue::peek(std::size_t max, std::size_t skip) const {
+  return state_->peek(max, skip);
+}
+
+Result<journal::Sequence> Queue::configure(Options options) {
+  options.name = state_->options.name;
+  PORTEIRO_TRY(check(options));
+  if (options.fifo != state_->options.fifo) {
+    return error(Errc::invalid, "a queue stays what it is, standard or FIFO", "fifo");
+  }
+  return state_->configure(std::move(options));
+}
+
 Depth Queue::depth() const { return state_->depth(); }
-void Queue::purge() { state_->purge(); }
+journal::Sequence Queue::purge() { return state_->purge(); }
 const Options& Queue::options() const { return state_->options; }
+bool Queue::declared() const { return state_->declared; }
+Time Queue::created() const { return state_->created; }
+Time Queue::modified() const { return state_->modified; }
 void Queue::on_lost(Lost lost) { state_->lost = std::move(lost); }
 
 }  // namespace porteiro::queue

@@ -1,12 +1,12 @@
 // The names, and the journal's side of all queues.
 #include <algorithm>
 
+#include "queue/move_tasks.hpp"
+#include "queue/options.hpp"
 #include "queue/state.hpp"
 
 namespace porteiro::queue {
 namespace {
-
-using namespace std::chrono_literals;
 
 Error damaged(std::string_view what) {
   return error(Errc::corrupt, "the journal's queue " + std::string(what) +
@@ -19,65 +19,83 @@ Error undeclared(std::string_view queue) {
                                   "with another data directory");
 }
 
-Result<void> check(const Options& options) {
-  const auto within = [](Duration value, Duration low, Duration high) {
-    return low <= value && value <= high;
-  };
-  if (options.name.empty()) return error(Errc::invalid, "a queue needs a name", "name");
-  if (!within(options.visibility_timeout, 0s, 12h)) {
-    return error(Errc::invalid, "a visibility timeout is 0 s to 12 h", "visibility_timeout");
-  }
-  if (!within(options.delay, 0s, 900s)) {
-    return error(Errc::invalid, "a delay is 0 s to 900 s", "delay");
-  }
-  if (!within(options.retention, 60s, 24h * 14)) {
-    return error(Errc::invalid, "a retention is 60 s to 14 days", "retention");
-  }
-  if (options.message_bytes_max == 0 || options.depth_max == 0 || options.in_flight_max == 0) {
-    return error(Errc::invalid, "a queue's bounds are at least 1", "depth_max");
-  }
-  if (options.dead_letter_queue == options.name) {
-    return error(Errc::invalid, "a queue cannot be its own dead-letter queue", "dead_letter_queue");
-  }
-  return boost::outcome_v2::success();
-}
-
 }  // namespace
 
 struct Queues::State {
-  State(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry_,
+  State(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
         Queues& self)
-      : env(environment), telemetry(telemetry_), writer(journal, journal.join("queues", self)) {}
+      : writer(journal, journal.join("queues", self)),
+        shared{environment, telemetry, writer, self},
+        tasks(shared, [this](std::string_view name) { return state_of(name); }) {}
 
-  Environment& env;
-  telemetry::Telemetry& telemetry;
   EntryWriter writer;
+  Shared shared;
   StringMap<std::unique_ptr<Queue>> queues;
   std::vector<Queue*> in_order;  // Of creation.
+  MoveTasks tasks;
 
   Queue::State* state_of(std::string_view name) {
     const auto found = queues.find(name);
     return found == queues.end() ? nullptr : found->second->state_.get();
   }
+  Queue* add(Options options, bool declared);
+  void drop(Queue& queue);
+  Result<void> restore_queue(ByteReader& reader);
+  Result<void> replay_own(EntryKind kind, std::string_view name, ByteReader& reader);
   Result<void> replay(EntryKind kind, Queue::State& queue, ByteReader& reader);
+  bool replay_of_slot(EntryKind kind, Queue::State& queue, ByteReader& reader);
 };
+
+Queue* Queues::State::add(Options options, bool declared) {
+  const std::string name = options.name;
+  std::unique_ptr<Queue> queue(
+      new Queue(std::make_unique<Queue::State>(shared, std::move(options), declared)));
+  Queue* raw = queue.get();
+  queues.emplace(name, std::move(queue));
+  in_order.push_back(raw);
+  return raw;
+}
+
+void Queues::State::drop(Queue& queue) {
+  queue.state_->end_waits();
+  std::erase(in_order, &queue);
+  queues.erase(std::string(queue.options().name));
+}
 
 Queues::Queues(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry)
     : state_(std::make_unique<State>(environment, journal, telemetry, *this)) {}
 Queues::~Queues() = default;
 
-Result<Queue*> Queues::create(Options options) {
+Result<Queue*> Queues::declare(Options options) {
   PORTEIRO_TRY(check(options));
   if (state_->queues.contains(options.name)) {
     return error(Errc::conflict, "a queue named " + options.name + " exists", "name");
   }
-  const std::string name = options.name;
-  std::unique_ptr<Queue> queue(new Queue(std::make_unique<Queue::State>(
-      state_->env, state_->telemetry, state_->writer, *this, std::move(options))));
-  Queue* raw = queue.get();
-  state_->queues.emplace(name, std::move(queue));
-  state_->in_order.push_back(raw);
-  return raw;
+  return state_->add(std::move(options), true);
+}
+
+Result<Queues::Created> Queues::create(Options options) {
+  PORTEIRO_TRY(check(options));
+  if (state_->queues.contains(options.name)) {
+    return error(Errc::conflict, "a queue named " + options.name + " exists", "name");
+  }
+  Queue* queue = state_->add(std::move(options), false);
+  return Created{queue, state_->writer.created(queue->created(), queue->options())};
+}
+
+Result<journal::Sequence> Queues::remove(std::string_view name) {
+  Queue* queue = find(name);
+  if (queue == nullptr) {
+    return error(Errc::not_found, "no queue is called " + std::string(name), "name");
+  }
+  if (queue->declared()) {
+    return error(Errc::denied,
+                 "queue " + std::string(name) + " is declared by the config and cannot be removed",
+                 "name");
+  }
+  const journal::Sequence sequence = state_->writer.dropped(name);
+  state_->drop(*queue);
+  return sequence;
 }
 
 Queue* Queues::find(std::string_view name) {
@@ -91,82 +109,153 @@ std::vector<std::string> Queues::names() const {
   return names;
 }
 
-void Queues::reset() {
-  for (Queue* queue : state_->in_order) queue->state_->reset();
+std::vector<std::string> Queues::sources_of(std::string_view dead_letter_queue) const {
+  std::vector<std::string> names;
+  for (const Queue* queue : state_->in_order) {
+    if (queue->options().dead_letter_queue == dead_letter_queue) {
+      names.push_back(queue->options().name);
+    }
+  }
+  return names;
 }
+
+void Queues::reset() {
+  state_->tasks.clear();
+  const std::vector<Queue*> all = state_->in_order;
+  for (Queue* queue : all) {
+    queue->declared() ? queue->state_->reset() : state_->drop(*queue);
+  }
+}
+
+Result<Queues::Started> Queues::start_move(std::string_view source, std::string_view destination,
+                                           std::uint32_t per_second) {
+  return state_->tasks.start(source, destination, per_second);
+}
+Result<std::uint64_t> Queues::cancel_move(Id task) { return state_->tasks.cancel(task); }
+std::vector<MoveTask> Queues::moves(std::string_view source, std::size_t max) const {
+  return state_->tasks.of(source, max);
+}
+const MoveTask* Queues::find_move(Id task) const { return state_->tasks.find(task); }
 
 std::string Queues::snapshot() {
   std::string out(1, format_version);
-  std::string messages;
-  for (Queue* queue : state_->in_order) {
-    messages.clear();
-    const std::size_t count = queue->state_->snapshot(messages);
-    if (count == 0) continue;
-    append_sized(out, queue->options().name);
-    append_u32(out, static_cast<std::uint32_t>(count));
-    out += messages;
-  }
+  append_u32(out, static_cast<std::uint32_t>(state_->in_order.size()));
+  for (Queue* queue : state_->in_order) queue->state_->snapshot(out);
+  state_->tasks.append_to(out);
   return out;
 }
 
 Result<void> Queues::restore(std::string_view snapshot) {
   if (snapshot.empty() || snapshot.front() != format_version) return damaged("snapshot");
   ByteReader reader(snapshot.substr(1));
-  while (!reader.rest().empty()) {
-    const auto name = reader.sized();
-    const auto count = reader.u32();
-    if (!name || !count) return damaged("snapshot");
-    Queue::State* queue = state_->state_of(*name);
-    if (queue == nullptr) return undeclared(*name);
-    for (std::uint32_t i = 0; i < *count; ++i) {
-      auto message = read_message(reader);
-      if (!message || !queue->apply_put(std::move(*message))) return damaged("snapshot");
-    }
+  const auto count = reader.u32();
+  if (!count) return damaged("snapshot");
+  for (std::uint32_t i = 0; i < *count; ++i) {
+    PORTEIRO_TRY(state_->restore_queue(reader));
   }
-  return boost::outcome_v2::success();
+  if (!state_->tasks.read(reader) || !reader.rest().empty()) return damaged("snapshot");
+  return ok();
+}
+
+// A queue that the config declared when this was written may be gone, if nothing is in it.
+Result<void> Queues::State::restore_queue(ByteReader& reader) {
+  const auto name = reader.sized();
+  const auto flags = reader.u32();
+  if (!flags || name->empty()) return damaged("snapshot");
+  Queue::State* queue = state_of(*name);
+  const bool known = queue != nullptr;
+  if (!known) {
+    ByteReader ahead = reader;
+    const auto created = ahead.u64(), modified = ahead.u64();
+    auto options = *flags != 0 && modified ? read_options(ahead) : Options{};
+    if (!created || !options) return damaged("snapshot");
+    options->name = *name;
+    queue = add(std::move(*options), false)->state_.get();
+  }
+  if (!queue->restore(*flags, reader)) return damaged("snapshot");
+  if (known || (*flags & 1) != 0) return ok();
+  if (queue->depth().total() > 0) return undeclared(*name);
+  drop(*queues.find(*name)->second);
+  return ok();
 }
 
 Result<void> Queues::replay(std::string_view entry) {
   if (entry.size() < 2 || entry[0] != format_version) return damaged("entry");
   ByteReader reader(entry.substr(2));
   const auto name = reader.sized();
-  if (!name) return damaged("entry");
+  const auto kind = static_cast<EntryKind>(entry[1]);
+  if (!name || name->empty() || kind < EntryKind::put || kind > EntryKind::task) {
+    return damaged("entry");
+  }
+  if (kind >= EntryKind::created) return state_->replay_own(kind, *name, reader);
   Queue::State* queue = state_->state_of(*name);
   if (queue == nullptr) return undeclared(*name);
-  return state_->replay(static_cast<EntryKind>(entry[1]), *queue, reader);
+  return state_->replay(kind, *queue, reader);
+}
+
+// What is about a queue or a task as a whole.
+Result<void> Queues::State::replay_own(EntryKind kind, std::string_view name, ByteReader& reader) {
+  Queue::State* queue = state_of(name);
+  if (kind == EntryKind::task) {
+    auto task = read_task(reader);
+    if (!task) return damaged("entry");
+    tasks.apply(std::move(*task));
+  } else if (kind == EntryKind::dropped) {
+    if (queue != nullptr) queue->declared ? queue->reset() : drop(*queues.find(name)->second);
+  } else {
+    const auto at = read_time(reader);
+    auto options = at ? read_options(reader) : std::nullopt;
+    if (!options) return damaged("entry");
+    options->name = name;
+    if (kind == EntryKind::created && queue == nullptr) {
+      queue = add(std::move(*options), false)->state_.get();
+      queue->created = queue->modified = *at;
+    } else if (kind == EntryKind::configured) {
+      if (queue == nullptr) return undeclared(name);
+      if (options->fifo == queue->options.fifo) queue->apply_configured(*at, std::move(*options));
+    }
+  }
+  return reader.rest().empty() ? Result<void>(ok()) : damaged("entry");
 }
 
 Result<void> Queues::State::replay(EntryKind kind, Queue::State& queue, ByteReader& reader) {
-  bool applied = false;
+  bool applied = true;
   if (kind == EntryKind::put) {
     auto message = read_message(reader);
     applied = message && queue.apply_put(std::move(*message));
+    if (applied) queue.remember_sent(message->slot);
   } else if (kind == EntryKind::purged) {
-    queue.reset();
-    applied = true;
-  } else {
+    queue.empty();
+  } else if (kind == EntryKind::moved) {
     const auto slot = reader.u32();
-    if (!slot) return damaged("entry");
-    if (kind == EntryKind::received) {
-      const auto delivery = reader.u64(), visible_at = reader.u64(), at = reader.u64();
-      applied = at && queue.apply_received(*slot, *delivery, static_cast<std::int64_t>(*visible_at),
-                                           Time(Duration(static_cast<std::int64_t>(*at))));
-    } else if (kind == EntryKind::hidden) {
-      const auto visible_at = reader.u64();
-      applied = visible_at && queue.apply_hidden(*slot, static_cast<std::int64_t>(*visible_at));
-    } else if (kind == EntryKind::removed) {
-      applied = queue.apply_removed(*slot);
-    } else if (kind == EntryKind::moved) {
-      const auto target = reader.sized();
-      if (!target) return damaged("entry");
-      Queue::State* to = state_of(*target);
-      if (to == nullptr) return undeclared(*target);
-      auto message = read_message(reader);
-      applied = message && queue.apply_removed(*slot) && to->apply_put(std::move(*message));
-    }
+    const auto target = reader.sized();
+    if (!target) return damaged("entry");
+    Queue::State* to = state_of(*target);
+    if (to == nullptr) return undeclared(*target);
+    auto message = read_message(reader);
+    applied = message && queue.apply_removed(*slot) && to->apply_put(std::move(*message));
+    tasks.apply_moved(queue.options.name);
+  } else {
+    applied = replay_of_slot(kind, queue, reader);
   }
   if (!applied || !reader.rest().empty()) return damaged("entry");
-  return boost::outcome_v2::success();
+  return ok();
+}
+
+bool Queues::State::replay_of_slot(EntryKind kind, Queue::State& queue, ByteReader& reader) {
+  const auto slot = reader.u32();
+  if (!slot) return false;
+  if (kind == EntryKind::received) {
+    const auto delivery = reader.u64(), visible_at = reader.u64();
+    const auto at = read_time(reader);
+    return at &&
+           queue.apply_received(*slot, *delivery, static_cast<std::int64_t>(*visible_at), *at);
+  }
+  if (kind == EntryKind::hidden) {
+    const auto visible_at = reader.u64();
+    return visible_at && queue.apply_hidden(*slot, static_cast<std::int64_t>(*visible_at));
+  }
+  return queue.apply_removed(*slot);
 }
 
 }  // namespace porteiro::queue

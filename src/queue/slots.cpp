@@ -12,10 +12,10 @@ void Order::add(std::uint32_t slot, std::int64_t key) {
   h = Hook{.key = key};
   ++size_;
   if (tail_ != no_slot && hook(tail_).key > key) {
+    h.prev = stray;
     strays_.emplace(key, slot);
     return;
   }
-  h.in_list = true;
   h.prev = tail_;
   (tail_ == no_slot ? head_ : hook(tail_).next) = slot;
   tail_ = slot;
@@ -24,7 +24,7 @@ void Order::add(std::uint32_t slot, std::int64_t key) {
 void Order::remove(std::uint32_t slot) {
   Hook& h = hook(slot);
   --size_;
-  if (!h.in_list) {
+  if (h.prev == stray) {
     strays_.erase({h.key, slot});
     return;
   }
@@ -34,9 +34,16 @@ void Order::remove(std::uint32_t slot) {
 
 std::uint32_t Order::first() const {
   if (strays_.empty()) return head_;
-  const auto& stray = *strays_.begin();
-  if (head_ == no_slot || stray.first < hook(head_).key) return stray.second;
+  const auto& stray_one = *strays_.begin();
+  if (head_ == no_slot || stray_one.first < hook(head_).key) return stray_one.second;
   return head_;
+}
+
+std::uint32_t Order::last() const {
+  if (strays_.empty()) return tail_;
+  const auto& stray_one = *strays_.rbegin();
+  if (tail_ == no_slot || stray_one.first > hook(tail_).key) return stray_one.second;
+  return tail_;
 }
 
 std::int64_t Order::first_key() const {
@@ -50,10 +57,18 @@ void Order::clear() {
   strays_.clear();
 }
 
+void Slab::grow() {
+  if (size_ % chunk_slots == 0 && size_ / chunk_slots == chunks_.size()) {
+    chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
+  }
+  ++size_;
+}
+
 std::uint32_t Slab::take() {
+  ++taken_;
   if (free_ == no_slot) {
-    slots_.emplace_back();
-    return static_cast<std::uint32_t>(slots_.size() - 1);
+    grow();
+    return static_cast<std::uint32_t>(size_ - 1);
   }
   const std::uint32_t slot = free_;
   unlink_free(slot);
@@ -62,38 +77,37 @@ std::uint32_t Slab::take() {
 
 bool Slab::take(std::uint32_t slot) {
   if (slot >= slots_max || taken(slot)) return false;
-  while (slots_.size() <= slot) {
-    slots_.emplace_back();
-    link_free(static_cast<std::uint32_t>(slots_.size() - 1));
+  while (size_ <= slot) {
+    grow();
+    link_free(static_cast<std::uint32_t>(size_ - 1));
   }
   unlink_free(slot);
+  ++taken_;
   return true;
 }
 
 void Slab::give_back(std::uint32_t slot) {
-  Slot& s = slots_[slot];
-  s.message.reset();
-  s.where = Where::nowhere;
-  s.delivery = 0;
-  s.arrived_with = 0;
+  (*this)[slot] = Slot{};
+  if (--taken_ == 0 && chunks_.size() > 1) return clear();
   link_free(slot);
 }
 
 void Slab::clear() {
-  slots_.clear();
+  chunks_.clear();
+  size_ = taken_ = 0;
   free_ = no_slot;
 }
 
 void Slab::link_free(std::uint32_t slot) {
-  slots_[slot].place = Hook{.key = 0, .prev = no_slot, .next = free_, .in_list = true};
-  if (free_ != no_slot) slots_[free_].place.prev = slot;
+  (*this)[slot].place = Hook{.key = 0, .prev = no_slot, .next = free_};
+  if (free_ != no_slot) (*this)[free_].place.prev = slot;
   free_ = slot;
 }
 
 void Slab::unlink_free(std::uint32_t slot) {
-  const Hook& h = slots_[slot].place;
-  (h.prev == no_slot ? free_ : slots_[h.prev].place.next) = h.next;
-  if (h.next != no_slot) slots_[h.next].place.prev = h.prev;
+  const Hook& h = (*this)[slot].place;
+  (h.prev == no_slot ? free_ : (*this)[h.prev].place.next) = h.next;
+  if (h.next != no_slot) (*this)[h.next].place.prev = h.prev;
 }
 
 }  // namespace porteiro::queue

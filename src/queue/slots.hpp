@@ -7,72 +7,83 @@
 #include <utility>
 #include <vector>
 
-#include "porteiro/queue/queue.hpp"
+#include "queue/content.hpp"
 
 namespace porteiro::queue {
 
 inline constexpr std::uint32_t no_slot = 0xffffffffU;
+inline constexpr std::uint32_t no_group = 0xffffffffU;
 
 struct Hook {
   std::int64_t key = 0;
   std::uint32_t prev = no_slot, next = no_slot;
-  bool in_list = false;  // Else it is in the order's set.
 };
 
-enum class Where : std::uint8_t { nowhere, ready, delayed, in_flight };
-
 struct Slot {
-  std::shared_ptr<Message> message;  // Null: the slot is free.
-  std::uint64_t number = 0;          // The order of arrival in this queue.
-  std::uint64_t delivery = 0;        // The last one; 0: none.
-  std::uint32_t arrived_with = 0;    // The receive count it came with (from another queue).
+  Content content;  // None: the slot is free.
+  Id id;
+  std::uint64_t number = 0;    // The order of arrival in this queue.
+  std::uint64_t delivery = 0;  // The last one; 0: none.
+  Time sent{}, first_received{};
+  Time received{};                 // The last time.
+  std::uint32_t receives = 0;      // In all queues.
+  std::uint32_t arrived_with = 0;  // Of these, in the queue it came from.
+  std::uint32_t group = no_group;  // In a FIFO queue.
   Where where = Where::nowhere;
-  Hook place;   // In the order of `where`, or in the list of free slots.
+  bool ephemeral = false;
+  Hook place;   // In the order of `where`, in its group's list, or in the list of free slots.
   Hook expiry;  // In the order of retention.
+};
+
+// The slab. A slot's number is part of a receipt and of the journal, so it can also be asked for.
+// Slots stay where they are; an empty slab gives its memory back.
+class Slab {
+ public:
+  Slot& operator[](std::uint64_t slot) { return chunks_[slot / chunk_slots][slot % chunk_slots]; }
+  const Slot& operator[](std::uint64_t slot) const {
+    return chunks_[slot / chunk_slots][slot % chunk_slots];
+  }
+  std::size_t size() const { return size_; }  // Slots, free ones too.
+  std::uint32_t take();                       // A free slot.
+  bool take(std::uint32_t slot);       // This one; false: it is taken, or the number is absurd.
+  void give_back(std::uint32_t slot);  // Its message dies.
+  bool taken(std::uint64_t slot) const { return slot < size_ && (*this)[slot].content; }
+  void clear();
+
+ private:
+  static constexpr std::size_t chunk_slots = 1024;
+  void grow();
+  void link_free(std::uint32_t slot);
+  void unlink_free(std::uint32_t slot);
+
+  std::vector<std::unique_ptr<Slot[]>> chunks_;
+  std::size_t size_ = 0, taken_ = 0;
+  std::uint32_t free_ = no_slot;
 };
 
 // Slots by a key. Those added in the key's order are in a list through their hooks; the others in a
 // set. Borrows the slab.
 class Order {
  public:
-  Order(std::vector<Slot>& slots, Hook Slot::*hook) : slots_(slots), hook_(hook) {}
+  Order(Slab& slots, Hook Slot::*hook) : slots_(slots), hook_(hook) {}
   void add(std::uint32_t slot, std::int64_t key);
   void remove(std::uint32_t slot);
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
   std::uint32_t first() const;     // no_slot when empty.
+  std::uint32_t last() const;      // Likewise.
   std::int64_t first_key() const;  // The largest number when empty.
   void clear();
 
  private:
+  static constexpr std::uint32_t stray = 0xfffffffeU;  // As a hook's `prev`: it is in the set.
   Hook& hook(std::uint32_t slot) const { return slots_[slot].*hook_; }
 
-  std::vector<Slot>& slots_;
+  Slab& slots_;
   Hook Slot::*hook_;
   std::uint32_t head_ = no_slot, tail_ = no_slot;
   std::size_t size_ = 0;
   std::set<std::pair<std::int64_t, std::uint32_t>> strays_;
-};
-
-// The slab. A slot's number is part of a receipt and of the journal, so it can also be asked for.
-class Slab {
- public:
-  std::vector<Slot>& slots() { return slots_; }
-  const std::vector<Slot>& slots() const { return slots_; }
-  std::uint32_t take();                // A free slot.
-  bool take(std::uint32_t slot);       // This one; false: it is taken, or the number is absurd.
-  void give_back(std::uint32_t slot);  // Its message dies, unless a delivery still holds it.
-  bool taken(std::uint64_t slot) const {
-    return slot < slots_.size() && slots_[static_cast<std::size_t>(slot)].message != nullptr;
-  }
-  void clear();
-
- private:
-  void link_free(std::uint32_t slot);
-  void unlink_free(std::uint32_t slot);
-
-  std::vector<Slot> slots_;
-  std::uint32_t free_ = no_slot;
 };
 
 }  // namespace porteiro::queue

@@ -1,33 +1,50 @@
+// A queue's messages: sending, and where each is.
 #include "queue/state.hpp"
 
 #include <algorithm>
 #include <limits>
 
+#include "porteiro/base/memory.hpp"
+#include "porteiro/kms/crypto.hpp"
+
 namespace porteiro::queue {
 namespace {
 
-constexpr Duration visibility_max = std::chrono::hours(12);  // AWS SQS.
-constexpr Duration delay_max = std::chrono::seconds(900);    // AWS SQS.
+constexpr Duration delay_max = std::chrono::seconds(900);  // AWS SQS.
+constexpr std::size_t id_bytes_max = 128;                  // AWS SQS: group, deduplication id.
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t worth_returning_bytes = 16 << 20;
 
 std::int64_t key_of(Time time) { return time.time_since_epoch().count(); }
 
 std::string labels(const Options& options) { return "queue=\"" + options.name + "\""; }
 
+std::size_t size_of(const SendRequest& request) {
+  std::size_t size = request.body.size();
+  for (const Attribute& each : request.attributes) {
+    size += each.name.size() + each.type.size() + each.value.size();
+  }
+  return size;
+}
+
 }  // namespace
 
-Queue::State::State(Environment& environment, telemetry::Telemetry& telemetry_, EntryWriter& writer,
-                    Queues& queues_, Options options_)
-    : env(environment),
-      telemetry(telemetry_),
-      journal(writer),
-      queues(queues_),
+Queue::State::State(Shared& shared_, Options options_, bool declared_)
+    : shared(shared_),
+      env(shared.env),
+      telemetry(shared.telemetry),
+      journal(shared.journal),
       options(std::move(options_)),
+      declared(declared_),
       name(telemetry.intern(options.name)),
-      ready(slab.slots(), &Slot::place),
-      delayed(slab.slots(), &Slot::place),
-      in_flight(slab.slots(), &Slot::place),
-      retention(slab.slots(), &Slot::expiry),
+      created(env.scheduler.now()),
+      modified(created),
+      declared_options(options),
+      ready(slab, &Slot::place),
+      delayed(slab, &Slot::place),
+      in_flight(slab, &Slot::place),
+      retention(slab, &Slot::expiry),
+      groups(slab),
       next_id(make_id(env.entropy)),
       telling(watchers.end()),
       timer(env.scheduler),
@@ -39,16 +56,16 @@ Queue::State::State(Environment& environment, telemetry::Telemetry& telemetry_, 
                telemetry.counter("porteiro_queue_messages_dead_lettered_total", labels(options)),
                telemetry.counter("porteiro_queue_messages_dropped_total", labels(options))} {
   next_delivery = make_id(env.entropy).low | 1;
-  const auto gauge = [&](std::string_view state, const Order& order) {
+  const auto gauge = [&](std::string_view state, std::size_t Depth::*part) {
     telemetry.gauge("porteiro_queue_depth",
                     labels(options) + ",state=\"" + std::string(state) + "\"",
-                    [weak = std::weak_ptr(alive), &order] {
-                      return weak.expired() ? 0.0 : static_cast<double>(order.size());
+                    [weak = std::weak_ptr(alive), this, part] {
+                      return weak.expired() ? 0.0 : static_cast<double>(depth().*part);
                     });
   };
-  gauge("ready", ready);
-  gauge("delayed", delayed);
-  gauge("in_flight", in_flight);
+  gauge("ready", &Depth::ready);
+  gauge("delayed", &Depth::delayed);
+  gauge("in_flight", &Depth::in_flight);
 }
 
 Queue::State::~State() {
@@ -56,310 +73,246 @@ Queue::State::~State() {
   for (Waiter* waiter : watchers) waiter->queue = nullptr;
 }
 
-Result<Sent> Queue::State::send(SendRequest request) {
-  if (request.body.empty() || request.body.size() > options.message_bytes_max) {
+Result<void> Queue::State::check(SendRequest& request) const {
+  const std::size_t size = size_of(request);
+  if (request.body.empty() || size > options.message_bytes_max) {
     return error(Errc::invalid,
                  "a message of queue " + options.name + " has 1 to " +
                      std::to_string(options.message_bytes_max) + " bytes, this one " +
-                     std::to_string(request.body.size()),
+                     std::to_string(size),
                  "body");
   }
   if (request.delay > delay_max) {
     return error(Errc::invalid, "the delay of a message is at most 900 s", "delay");
   }
+  if (request.group.size() > id_bytes_max) {
+    return error(Errc::invalid, "a message group's name has at most 128 bytes", "group");
+  }
+  if (request.deduplication_id.size() > id_bytes_max) {
+    return error(Errc::invalid, "a deduplication id has at most 128 bytes", "deduplication_id");
+  }
+  if (!options.fifo) {
+    if (request.deduplication_id.empty()) return ok();
+    return error(Errc::invalid, "only a FIFO queue takes a deduplication id", "deduplication_id");
+  }
+  if (request.group.empty()) {
+    return error(Errc::invalid, "a message of a FIFO queue names its group", "group");
+  }
+  if (request.delay > Duration::zero()) {
+    return error(Errc::invalid, "a FIFO queue takes no delay of a single message", "delay");
+  }
+  request.delay = Duration(-1);
+  if (!request.deduplication_id.empty()) return ok();
+  if (!options.content_based_deduplication) {
+    return error(Errc::invalid,
+                 "a message of queue " + options.name +
+                     " needs a deduplication id, as its content does not serve for one",
+                 "deduplication_id");
+  }
+  const auto digest = kms::sha256(request.body);
+  request.deduplication_id = to_hex({digest.data(), digest.size()});
+  return ok();
+}
+
+std::string Queue::State::deduplication_key(const SendRequest& request) const {
+  if (!options.deduplicate_by_group) return request.deduplication_id;
+  return request.group + '\0' + request.deduplication_id;
+}
+
+Result<Sent> Queue::State::send(SendRequest request) {
+  PORTEIRO_TRY(check(request));
   const Time now = env.scheduler.now();
   advance(now);
+  std::string key;
+  if (options.fifo) {
+    key = deduplication_key(request);
+    if (const auto* first = deduplication.find(key, now)) {
+      return Sent{first->id, journal.last(), first->number};
+    }
+  }
   if (depth().total() >= options.depth_max) {
     return error(Errc::limit_exceeded, "queue " + options.name + " is full (" +
                                            std::to_string(options.depth_max) +
                                            " messages); send again later");
   }
-  Duration delay = request.delay < Duration::zero() ? options.delay : request.delay;
   const Fault fault = env.strike(FaultPoint::queue_send, options.name);
-  if (fault.kind == Fault::Kind::delay) delay += fault.delay;
-  next_id.low += 0x9e3779b97f4a7c15U;  // Odd: all 2^64 values before one comes again.
-  auto message = std::make_shared<Message>();
-  message->id = next_id;
-  message->trace = request.trace;
-  message->body = std::move(request.body);
-  message->sent = now;
-  message->ephemeral = request.ephemeral;
-  if (fault.kind == Fault::Kind::duplicate && depth().total() + 1 < options.depth_max) {
-    store(std::make_shared<Message>(*message), delay, now);
+  if (fault.kind == Fault::Kind::throttle) {
+    return error(Errc::unavailable, "queue " + options.name + " is throttled; send again later");
   }
-  store(std::move(message), delay, now);
-  return Sent{next_id, request.ephemeral ? journal::Sequence{0} : journal.last()};
+  Duration delay = request.delay < Duration::zero() ? options.delay : request.delay;
+  if (fault.kind == Fault::Kind::delay) delay += fault.delay;
+  if (fault.kind == Fault::Kind::poison) request.body.resize((request.body.size() + 1) / 2);
+  next_id.low += 0x9e3779b97f4a7c15U;  // Odd: all 2^64 values before one comes again.
+  Message message;
+  message.id = next_id;
+  message.trace = request.trace;
+  message.body = std::move(request.body);
+  message.sent = now;
+  message.ephemeral = request.ephemeral;
+  message.attributes = std::move(request.attributes);
+  message.trace_header = std::move(request.trace_header);
+  message.group = std::move(request.group);
+  message.deduplication_id = std::move(request.deduplication_id);
+  const bool twice = fault.kind == Fault::Kind::duplicate && !options.fifo &&
+                     depth().total() + 1 < options.depth_max;
+  if (twice) store(message, now + delay, now);
+  const bool ephemeral = message.ephemeral;
+  const std::uint32_t slot = store(std::move(message), now + delay, now);
+  const std::uint64_t number = options.fifo ? slab[slot].number : 0;
+  if (options.fifo) deduplication.remember(std::move(key), {next_id, number, now});
+  return Sent{next_id, ephemeral ? journal::Sequence{0} : journal.last(), number};
 }
 
-std::uint32_t Queue::State::store(std::shared_ptr<Message> message, Duration delay, Time now) {
-  const bool ephemeral = message->ephemeral;
-  const Id trace = message->trace;
-  env.wrote(Place::queue, message->body);
+std::uint32_t Queue::State::store(Message message, Time visible_from, Time now) {
+  env.wrote(Place::queue, message.body);
   const std::uint32_t slot = slab.take();
-  Slot& s = slab.slots()[slot];
-  s.message = std::move(message);
+  Slot& s = slab[slot];
+  s.content = Content(message);
+  s.id = message.id;
+  s.sent = message.sent;
+  s.receives = s.arrived_with = message.receives;
+  s.ephemeral = message.ephemeral;
   s.number = next_number++;
-  if (delay > Duration::zero()) {
-    place(slot, Where::delayed, key_of(now + delay));
-  } else {
-    make_ready(slot);
+  if (options.fifo) {
+    groups.join(slot, message.group);
+    Time& from = groups.visible_from(slot);
+    from = visible_from = std::max(from, visible_from);
   }
-  expire_by_retention(slot);
-  if (!ephemeral) journal.put(options.name, slot, s);
+  const bool late = visible_from > now;
+  enter(slot, late ? Where::delayed : Where::ready, late ? key_of(visible_from) : 0);
+  if (!s.ephemeral) journal.put(options.name, slot, s);
   ++counters.sent;
-  telemetry.record(telemetry::Kind::message_sent, trace, name, depth().total());
+  telemetry.record(telemetry::Kind::message_sent, message.trace, name, depth().total());
   return slot;
 }
 
-std::vector<Delivery> Queue::State::receive(std::size_t max, Duration visibility) {
-  const Time now = env.scheduler.now();
-  advance(now);
-  if (visibility < Duration::zero()) visibility = options.visibility_timeout;
-  const Time visible_at = now + std::min(visibility, visibility_max);
-  std::vector<Delivery> out;
-  while (out.size() < max && !ready.empty() && in_flight.size() < options.in_flight_max) {
-    const std::uint32_t slot = ready.first();
-    const Slot& s = slab.slots()[slot];
-    if (options.receives_max != 0 && s.message->receives - s.arrived_with >= options.receives_max) {
-      give_up(slot);
-    } else {
-      deliver(slot, now, visible_at, out);
-    }
-  }
-  return out;
-}
-
-void Queue::State::deliver(std::uint32_t slot, Time now, Time visible_at,
-                           std::vector<Delivery>& out) {
-  Slot& s = slab.slots()[slot];
-  // Whoever still holds an earlier delivery keeps what it saw.
-  if (s.message.use_count() > 1) s.message = std::make_shared<Message>(*s.message);
-  Message& message = *s.message;
-  if (++message.receives == s.arrived_with + 1) message.first_received = now;
-  s.delivery = next_delivery++;
-  unplace(slot);
-  place(slot, Where::in_flight, key_of(visible_at));
-  if (!message.ephemeral) journal.received(options.name, slot, s, now);
-  ++counters.received;
-  const auto waited = static_cast<std::uint64_t>((now - message.sent).count());
-  telemetry.record(telemetry::Kind::message_received, message.trace, name, message.receives,
-                   waited);
-  if (message.receives > s.arrived_with + 1) {
-    ++counters.redelivered;
-    telemetry.record(telemetry::Kind::message_redelivered, message.trace, name, message.receives);
-  }
-  out.push_back({s.message, {slot, s.delivery}});
-}
-
-void Queue::State::give_up(std::uint32_t slot) {
-  Queue* target =
-      options.dead_letter_queue.empty() ? nullptr : queues.find(options.dead_letter_queue);
-  if (target == nullptr || target->state_.get() == this) {
-    drop(slot);
-    return;
-  }
-  std::shared_ptr<Message> message = slab.slots()[slot].message;
-  discard(slot);
-  ++counters.dead;
-  telemetry.record(telemetry::Kind::message_dead, message->trace, target->state_->name,
-                   message->receives);
-  target->state_->accept_moved(slot, options.name, message);
-  tell_lost(std::move(message), true);
-}
-
-// Not held to depth_max: what was accepted once is not lost for want of room here.
-void Queue::State::accept_moved(std::uint32_t from, std::string_view source,
-                                std::shared_ptr<Message> message) {
-  const std::uint32_t slot = slab.take();
-  Slot& s = slab.slots()[slot];
-  s.arrived_with = message->receives;
-  s.message = std::move(message);
-  s.number = next_number++;
-  env.wrote(Place::queue, s.message->body);
-  make_ready(slot);
-  expire_by_retention(slot);
-  if (!s.message->ephemeral) journal.moved(source, from, options.name, slot, s);
-}
-
-void Queue::State::drop(std::uint32_t slot) {
-  std::shared_ptr<Message> message = slab.slots()[slot].message;
-  discard(slot);
-  if (!message->ephemeral) journal.removed(options.name, slot);
-  ++counters.dropped;
-  telemetry.record(telemetry::Kind::message_dropped, message->trace, name);
-  tell_lost(std::move(message), false);
-}
-
-// Posted, so that no caller of ours finds the queue changed under it by `lost`.
-void Queue::State::tell_lost(std::shared_ptr<const Message> message, bool dead_lettered) {
-  if (!lost) return;
-  env.scheduler.post(
-      [this, weak = std::weak_ptr(alive), message = std::move(message), dead_lettered] {
-        if (!weak.expired()) lost(*message, dead_lettered);
-      });
-}
-
-Result<journal::Sequence> Queue::State::remove(Receipt receipt) {
-  advance(env.scheduler.now());
-  if (!slab.taken(receipt.slot) ||
-      slab.slots()[static_cast<std::size_t>(receipt.slot)].delivery != receipt.delivery) {
-    return error(Errc::stale, "this delivery no longer counts: the message of queue " +
-                                  options.name + " was delivered again or has gone");
-  }
-  const auto slot = static_cast<std::uint32_t>(receipt.slot);
-  const bool ephemeral = slab.slots()[slot].message->ephemeral;
-  const Id trace = slab.slots()[slot].message->trace;
-  const bool was_full = in_flight.size() >= options.in_flight_max;
-  discard(slot);
-  if (was_full) serve_soon();
-  ++counters.deleted;
-  telemetry.record(telemetry::Kind::message_deleted, trace, name);
-  return ephemeral ? journal::Sequence{0} : journal.removed(options.name, slot);
-}
-
-Result<void> Queue::State::change_visibility(Receipt receipt, Duration visibility) {
-  if (visibility < Duration::zero() || visibility > visibility_max) {
-    return error(Errc::invalid, "a visibility timeout is 0 s to 12 h", "visibility");
-  }
-  const Time now = env.scheduler.now();
-  advance(now);
-  const auto slot = static_cast<std::uint32_t>(receipt.slot);
-  if (!slab.taken(receipt.slot) || slab.slots()[slot].delivery != receipt.delivery ||
-      slab.slots()[slot].where != Where::in_flight) {
-    return error(Errc::stale, "this delivery is no longer in flight in queue " + options.name);
-  }
-  const bool now_visible = visibility == Duration::zero();
-  const std::int64_t visible_at = now_visible ? 0 : key_of(now + visibility);
-  unplace(slot);
-  if (now_visible) {
+void Queue::State::enter(std::uint32_t slot, Where where, std::int64_t key) {
+  const Slot& s = slab[slot];
+  weigh(static_cast<std::int64_t>(s.content.bytes().size() + sizeof(Slot)));
+  if (where == Where::ready) {
     make_ready(slot);
   } else {
-    place(slot, Where::in_flight, visible_at);
+    place(slot, where, key);
   }
-  if (!slab.slots()[slot].message->ephemeral) journal.hidden(options.name, slot, visible_at);
-  return boost::outcome_v2::success();
+  retention.add(slot, key_of(s.sent));
+  arm(key_of(s.sent + options.retention));
 }
 
-std::vector<Message> Queue::State::peek(std::size_t max) const {
-  std::vector<const Slot*> taken;
-  for (const Slot& slot : slab.slots()) {
-    if (slot.message) taken.push_back(&slot);
+std::vector<Peeked> Queue::State::peek(std::size_t max, std::size_t skip) const {
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> taken;
+  for (std::uint32_t i = 0; i < slab.size(); ++i) {
+    if (slab.taken(i)) taken.emplace_back(slab[i].number, i);
   }
-  std::sort(taken.begin(), taken.end(),
-            [](const Slot* a, const Slot* b) { return a->number < b->number; });
-  std::vector<Message> out;
-  for (const Slot* slot : taken) {
-    if (out.size() == max) break;
-    out.push_back(*slot->message);
+  skip = std::min(skip, taken.size());
+  const std::size_t end = skip + std::min(max, taken.size() - skip);
+  std::partial_sort(taken.begin(), taken.begin() + static_cast<std::ptrdiff_t>(end), taken.end());
+  std::vector<Peeked> out;
+  for (std::size_t i = skip; i < end; ++i) {
+    const std::uint32_t slot = taken[i].second;
+    const Slot& s = slab[slot];
+    Peeked peeked{message_of(s), s.where, {}, false};
+    if (s.where != Where::ready) peeked.visible_at = Time(Duration(s.place.key));
+    if (s.where == Where::ready && options.fifo) peeked.blocked = groups.locked(slot);
+    out.push_back(std::move(peeked));
   }
   return out;
 }
 
-void Queue::State::purge() {
-  reset();
-  journal.purged(options.name);
+journal::Sequence Queue::State::purge() {
+  empty();
+  return journal.purged(options.name);
+}
+
+void Queue::State::empty() {
+  for (Order* order : {&ready, &delayed, &in_flight, &retention}) order->clear();
+  groups.clear();
+  slab.clear();
+  attempts.clear();
+  attempt_ids.clear();
+  weigh(-weight);
 }
 
 void Queue::State::reset() {
-  for (Order* order : {&ready, &delayed, &in_flight, &retention}) order->clear();
-  slab.clear();
+  empty();
+  deduplication.clear();
+  options = declared_options;
+  modified = created;
 }
 
-Order& Queue::State::order_of(Where where) {
-  return where == Where::ready ? ready : where == Where::delayed ? delayed : in_flight;
+journal::Sequence Queue::State::configure(Options changed) {
+  apply_configured(env.scheduler.now(), std::move(changed));
+  return journal.configured(modified, options);
+}
+
+void Queue::State::apply_configured(Time at, Options changed) {
+  changed.name = options.name;
+  options = std::move(changed);
+  modified = at;
+  arm(key_of(at));  // The retention may be shorter now.
 }
 
 void Queue::State::place(std::uint32_t slot, Where where, std::int64_t key) {
-  slab.slots()[slot].where = where;
+  slab[slot].where = where;
+  if (where == Where::ready) {
+    options.fifo ? groups.add(slot) : ready.add(slot, static_cast<std::int64_t>(slab[slot].number));
+    return;
+  }
   order_of(where).add(slot, key);
-  if (where != Where::ready) arm(key);
+  arm(key);
+  if (options.fifo && where == Where::in_flight) groups.lock(slot);
 }
 
-void Queue::State::unplace(std::uint32_t slot) { order_of(slab.slots()[slot].where).remove(slot); }
-
-void Queue::State::expire_by_retention(std::uint32_t slot) {
-  const std::int64_t due = key_of(slab.slots()[slot].message->sent + options.retention);
-  retention.add(slot, due);
-  arm(due);
+void Queue::State::unplace(std::uint32_t slot) {
+  const Where where = slab[slot].where;
+  if (where == Where::ready) return options.fifo ? groups.remove(slot) : ready.remove(slot);
+  order_of(where).remove(slot);
+  if (options.fifo && where == Where::in_flight) groups.unlock(slot);
 }
 
 void Queue::State::discard(std::uint32_t slot) {
   unplace(slot);
   retention.remove(slot);
+  if (options.fifo) groups.leave(slot);
+  const auto bytes = static_cast<std::int64_t>(slab[slot].content.bytes().size() + sizeof(Slot));
   slab.give_back(slot);
+  weigh(-bytes);
+  serve_soon();  // A group may be free now, or there may be room in flight.
+}
+
+// The allocator keeps what is freed: after a large queue was emptied it is told to give it back.
+void Queue::State::weigh(std::int64_t bytes) {
+  weight += bytes;
+  weight_max = std::max(weight_max, weight);
+  if (weight_max < worth_returning_bytes || weight > weight_max / 4) return;
+  weight_max = weight;
+  env.scheduler.post([] { return_free_memory(); });
 }
 
 void Queue::State::make_ready(std::uint32_t slot) {
-  place(slot, Where::ready, static_cast<std::int64_t>(slab.slots()[slot].number));
+  place(slot, Where::ready, 0);
   serve_soon();
 }
 
-void Queue::State::advance(Time now) {
-  const std::int64_t key = key_of(now);
-  while (retention.first_key() <= key) drop(retention.first());
-  for (Order* order : {&delayed, &in_flight}) {
-    while (order->first_key() <= key) {
-      const std::uint32_t slot = order->first();
-      order->remove(slot);
-      make_ready(slot);
-    }
-  }
-}
-
-bool Queue::State::apply_put(StoredMessage stored) {
-  if (!slab.take(stored.slot)) return false;
-  Slot& s = slab.slots()[stored.slot];
-  s.message = std::move(stored.content.message);
-  s.delivery = stored.content.delivery;
-  s.arrived_with = stored.content.arrived_with;
-  s.number = next_number++;
-  const Where where = stored.content.where;
-  if (where == Where::ready) {
-    make_ready(stored.slot);
-  } else {
-    place(stored.slot, where, stored.visible_at);
-  }
-  expire_by_retention(stored.slot);
-  return true;
-}
-
-bool Queue::State::apply_received(std::uint32_t slot, std::uint64_t delivery,
-                                  std::int64_t visible_at, Time at) {
-  if (!slab.taken(slot)) return false;
-  Slot& s = slab.slots()[slot];
-  if (++s.message->receives == s.arrived_with + 1) s.message->first_received = at;
-  s.delivery = delivery;
-  unplace(slot);
-  place(slot, Where::in_flight, visible_at);
-  return true;
-}
-
-bool Queue::State::apply_hidden(std::uint32_t slot, std::int64_t visible_at) {
-  if (!slab.taken(slot)) return false;
+void Queue::State::hide(std::uint32_t slot, std::int64_t visible_at) {
   unplace(slot);
   if (visible_at == 0) {
     make_ready(slot);
   } else {
     place(slot, Where::in_flight, visible_at);
   }
-  return true;
+  groups.end_batch();
 }
 
-bool Queue::State::apply_removed(std::uint32_t slot) {
-  if (!slab.taken(slot)) return false;
-  discard(slot);
-  return true;
-}
-
-std::size_t Queue::State::snapshot(std::string& out) const {
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> kept;
-  for (std::uint32_t i = 0; i < slab.slots().size(); ++i) {
-    const Slot& slot = slab.slots()[i];
-    if (slot.message && !slot.message->ephemeral) kept.emplace_back(slot.number, i);
+void Queue::State::advance(Time now) {
+  const std::int64_t key = key_of(now), oldest = key_of(now - options.retention);
+  while (retention.first_key() <= oldest) drop(retention.first());
+  for (Order* order : {&delayed, &in_flight}) {
+    while (order->first_key() <= key) {
+      const std::uint32_t slot = order->first();
+      unplace(slot);
+      make_ready(slot);
+    }
   }
-  std::sort(kept.begin(), kept.end());
-  for (const auto& [number, slot] : kept) append_message(out, slot, slab.slots()[slot]);
-  return kept.size();
 }
 
 }  // namespace porteiro::queue

@@ -4,11 +4,14 @@
 // its retention is gone. The timer does the same for those who wait; it is armed for the earliest
 // deadline known and left alone when that deadline goes away, so most operations never touch it.
 #pragma once
+#include <deque>
 #include <list>
 #include <map>
 #include <optional>
 
+#include "queue/deduplication.hpp"
 #include "queue/entries.hpp"
+#include "queue/groups.hpp"
 #include "queue/slots.hpp"
 
 namespace porteiro::queue {
@@ -24,63 +27,101 @@ class Queue::Waiter : public std::enable_shared_from_this<Queue::Waiter> {
   ~Waiter();
 
   Queue::State* queue;  // Null: served, expired, or the queue has gone.
-  std::size_t max = 0;
+  ReceiveRequest request;
   Queue::Done done;
   std::function<void()> ready;
   std::list<Waiter*>::iterator place;
   std::optional<Deadline> deadline;
 };
 
-struct Queue::State {
-  State(Environment& environment, telemetry::Telemetry& telemetry, EntryWriter& journal,
-        Queues& queues, Options options);
-  ~State();
-
-  // Operations, as in the header.
-  Result<Sent> send(SendRequest request);
-  std::vector<Delivery> receive(std::size_t max, Duration visibility);
-  Result<journal::Sequence> remove(Receipt receipt);
-  Result<void> change_visibility(Receipt receipt, Duration visibility);
-  std::vector<Message> peek(std::size_t max) const;
-  Depth depth() const { return {ready.size(), delayed.size(), in_flight.size()}; }
-  void purge();
-  void reset();  // As purge, without a journal entry.
-
-  // Waiters.
-  std::shared_ptr<Waiter> wait(std::size_t max, Duration wait, Done done);
-  std::shared_ptr<Waiter> watch(std::function<void()> ready);
-  void withdraw(Waiter& waiter);
-
-  // The journal. False: the entry does not fit this state.
-  bool apply_put(StoredMessage message);
-  bool apply_received(std::uint32_t slot, std::uint64_t delivery, std::int64_t visible_at, Time at);
-  bool apply_hidden(std::uint32_t slot, std::int64_t visible_at);
-  bool apply_removed(std::uint32_t slot);
-  std::size_t snapshot(std::string& out) const;  // Appends the messages; how many.
-
+// What all queues of an emulator share.
+struct Shared {
   Environment& env;
   telemetry::Telemetry& telemetry;
   EntryWriter& journal;
   Queues& queues;
-  const Options options;
+};
+
+struct Queue::State {
+  State(Shared& shared, Options options, bool declared);
+  ~State();
+
+  // Operations, as in the header.
+  Result<Sent> send(SendRequest request);
+  std::vector<Delivery> receive(const ReceiveRequest& request);
+  Result<journal::Sequence> remove(const Receipt& receipt);
+  Result<journal::Sequence> change_visibility(const Receipt& receipt, Duration visibility);
+  std::vector<Peeked> peek(std::size_t max, std::size_t skip) const;
+  Depth depth() const { return {ready_size(), delayed.size(), in_flight.size()}; }
+  journal::Sequence purge();
+  journal::Sequence configure(Options options);
+  void empty();
+  void reset();  // Empty, and as declared.
+
+  // Moves of dead letters, both ways: discard() in the one queue, accept_moved() in the other,
+  // which writes the journal's entry for both.
+  struct Letter {
+    std::uint32_t slot;
+    Message message;
+  };
+  std::optional<Letter> first_letter();  // The first message that may be received; nullopt: none.
+  void discard(std::uint32_t slot);      // Out of all orders; the slot is free.
+  void accept_moved(std::uint32_t from, std::string_view source, const Message& message);
+
+  // Waiters.
+  std::shared_ptr<Waiter> wait(ReceiveRequest request, Duration wait, Done done);
+  std::shared_ptr<Waiter> watch(std::function<void()> ready);
+  void withdraw(Waiter& waiter);
+  void end_waits();  // The queue goes: each is told nothing came, soon.
+
+  // The journal. False: the entry does not fit this state.
+  bool apply_put(StoredMessage message);
+  void remember_sent(std::uint32_t slot);  // After apply_put() of what was sent: for deduplication.
+  bool apply_received(std::uint32_t slot, std::uint64_t delivery, std::int64_t visible_at, Time at);
+  bool apply_hidden(std::uint32_t slot, std::int64_t visible_at);
+  bool apply_removed(std::uint32_t slot);
+  void apply_configured(Time at, Options options);
+  void snapshot(std::string& out) const;
+  bool restore(std::uint32_t flags, ByteReader& reader);  // After the name and the flags.
+
+  Shared& shared;
+  Environment& env;
+  telemetry::Telemetry& telemetry;
+  EntryWriter& journal;
+  Options options;
+  const bool declared;
   const telemetry::Name name;
+  Time created, modified;
   Lost lost;
 
  private:
-  std::uint32_t store(std::shared_ptr<Message> message, Duration delay, Time now);
+  // Sending.
+  Result<void> check(SendRequest& request) const;
+  std::string deduplication_key(const SendRequest& request) const;
+  std::uint32_t store(Message message, Time visible_from, Time now);
+
+  // Delivering.
+  Message message_of(const Slot& slot) const;
   void deliver(std::uint32_t slot, Time now, Time visible_at, std::vector<Delivery>& out);
   void give_up(std::uint32_t slot);  // Received too often.
   void drop(std::uint32_t slot);     // Telemetry, journal, `lost`.
-  void accept_moved(std::uint32_t from, std::string_view source, std::shared_ptr<Message> message);
-  void tell_lost(std::shared_ptr<const Message> message, bool dead_lettered);
+  void tell_lost(Message message, bool dead_lettered);
+  Result<std::uint32_t> counting(const Receipt& receipt) const;
+  std::optional<std::vector<Delivery>> repeat(const ReceiveRequest& request, Time now);
+  void remember_attempt(const std::string& id, const std::vector<Delivery>& deliveries, Time now);
 
-  Order& order_of(Where where);
+  // Places.
+  std::size_t ready_size() const { return options.fifo ? groups.size() : ready.size(); }
+  std::uint32_t first_ready() const { return options.fifo ? groups.first() : ready.first(); }
+  std::uint32_t last_ready() const { return options.fifo ? groups.last() : ready.last(); }
+  Order& order_of(Where where) { return where == Where::delayed ? delayed : in_flight; }
   void place(std::uint32_t slot, Where where, std::int64_t key);
   void unplace(std::uint32_t slot);
-  void expire_by_retention(std::uint32_t slot);
-  void discard(std::uint32_t slot);  // Out of all orders; the slot is free.
+  void enter(std::uint32_t slot, Where where, std::int64_t key);  // A new message of this queue.
   void make_ready(std::uint32_t slot);
+  void hide(std::uint32_t slot, std::int64_t visible_at);  // 0: visible now.
   void advance(Time now);
+  void weigh(std::int64_t bytes);
 
   void serve_soon();
   void serve();
@@ -88,11 +129,27 @@ struct Queue::State {
   void arm(std::int64_t deadline);
   void on_timer();
 
+  const Options declared_options;
   Slab slab;
-  Order ready, delayed, in_flight, retention;
+  Order ready, delayed, in_flight, retention;  // `ready` of a standard queue only.
+  Groups groups;                               // Of a FIFO queue.
+  Deduplication deduplication;
   std::uint64_t next_number = 1;
   std::uint64_t next_delivery;  // Starts anywhere: receipts of an earlier process stay unknown.
   Id next_id;
+  std::int64_t weight = 0, weight_max = 0;  // Bytes held, and the most since memory went back.
+
+  // What receives with an attempt id gave; each counts while none of its messages has changed.
+  struct Attempt {
+    struct Part {
+      Receipt receipt;
+      std::int64_t visible_at;
+    };
+    std::vector<Part> parts;
+    Time until;
+  };
+  StringMap<Attempt> attempts;
+  std::deque<std::string> attempt_ids;  // By time.
 
   std::list<Waiter*> waiters, watchers;
   std::list<Waiter*>::iterator telling;  // The next watcher to be told, while some are.

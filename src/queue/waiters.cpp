@@ -12,9 +12,10 @@ Queue::Waiter::~Waiter() {
   if (queue != nullptr) queue->withdraw(*this);
 }
 
-std::shared_ptr<Queue::Waiter> Queue::State::wait(std::size_t max, Duration wait, Done done) {
+std::shared_ptr<Queue::Waiter> Queue::State::wait(ReceiveRequest request, Duration wait,
+                                                  Done done) {
   auto waiter = std::make_shared<Waiter>(*this);
-  waiter->max = max;
+  waiter->request = std::move(request);
   waiter->done = std::move(done);
   waiter->place = waiters.insert(waiters.end(), waiter.get());
   if (wait != Duration::max()) {
@@ -46,8 +47,16 @@ void Queue::State::withdraw(Waiter& waiter) {
   waiter.queue = nullptr;
 }
 
+void Queue::State::end_waits() {
+  while (!waiters.empty()) {
+    Waiter& waiter = *waiters.front();
+    env.scheduler.post([done = std::move(waiter.done)]() mutable { done({}); });
+    withdraw(waiter);
+  }
+}
+
 void Queue::State::serve_soon() {
-  if (serve_posted || ready.empty() || (waiters.empty() && watchers.empty())) return;
+  if (serve_posted || first_ready() == no_slot || (waiters.empty() && watchers.empty())) return;
   serve_posted = true;
   env.scheduler.post([this, weak = std::weak_ptr(alive)] {
     if (weak.expired() || !serve_posted) return;
@@ -60,9 +69,9 @@ void Queue::State::serve_soon() {
 // Runs callbacks, each of which may end this queue.
 void Queue::State::serve() {
   const std::weak_ptr<int> weak(alive);
-  while (!waiters.empty() && !ready.empty()) {
+  while (!waiters.empty() && first_ready() != no_slot) {
     Waiter& waiter = *waiters.front();
-    auto deliveries = receive(waiter.max, Duration(-1));
+    auto deliveries = receive(waiter.request);
     if (deliveries.empty()) break;
     Done done = std::move(waiter.done);
     withdraw(waiter);
@@ -70,7 +79,7 @@ void Queue::State::serve() {
     if (weak.expired()) return;
   }
   telling = watchers.begin();
-  while (telling != watchers.end() && !ready.empty()) {
+  while (telling != watchers.end() && first_ready() != no_slot) {
     const std::shared_ptr<Waiter> watcher = (*telling++)->shared_from_this();
     watcher->ready();
     if (weak.expired()) return;
@@ -105,9 +114,10 @@ void Queue::State::on_timer() {
   if (weak.expired()) return;
   expire_waiters(now);
   if (weak.expired()) return;
-  for (const Order* order : {&delayed, &in_flight, &retention}) {
+  for (const Order* order : {&delayed, &in_flight}) {
     if (!order->empty()) arm(order->first_key());
   }
+  if (!retention.empty()) arm(retention.first_key() + options.retention.count());
   if (!deadlines.empty()) arm(deadlines.begin()->first.first.time_since_epoch().count());
 }
 

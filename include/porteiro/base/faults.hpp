@@ -12,7 +12,9 @@ enum class FaultPoint : std::uint8_t {
   worker_start,                    // Before a function runs. error, slow, crash.
   worker_effect_done_ack_pending,  // The function has finished, its message is not yet deleted.
                                    // crash.
-  queue_send,                      // duplicate, delay.
+  queue_send,                      // duplicate, delay, throttle, poison.
+  queue_receive,                   // reorder, throttle. When there is something to receive.
+  queue_delete,                    // drop_ack.
   store_read,                      // latency, error.
   store_write,                     // latency, error.
   kms_call,                        // throttle, latency.
@@ -21,7 +23,18 @@ enum class FaultPoint : std::uint8_t {
 std::string_view to_string(FaultPoint point);  // "worker.effect_done_ack_pending".
 
 struct Fault {
-  enum class Kind : std::uint8_t { none, crash, error, slow, duplicate, delay, throttle };
+  enum class Kind : std::uint8_t {
+    none,
+    crash,
+    error,
+    slow,
+    duplicate,
+    delay,
+    throttle,
+    reorder,   // The youngest comes first.
+    drop_ack,  // The answer is "done", but it is not.
+    poison     // The second half of the content is lost.
+  };
   Kind kind = Kind::none;
   Duration delay{0};  // slow, delay: how much longer; crash: until the worker restarts.
   explicit operator bool() const { return kind != Kind::none; }

@@ -32,7 +32,7 @@ struct Desk {
     for (const char* name : {"vault", "a/b"}) {
       queue::Options options;
       options.name = name;
-      REQUIRE(queues.create(options).has_value());
+      REQUIRE(queues.declare(options).has_value());
     }
   }
   http::Response ask(std::string_view method, std::string_view target,

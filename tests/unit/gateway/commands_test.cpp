@@ -116,7 +116,7 @@ TEST_CASE("commands: a client may prefer not to wait") {
   CHECK(asked->status() == 202);
   CHECK(asked->header("Preference-Applied") == "respond-async");
   CHECK(asked->header("Location").find(cpf) == std::string::npos);
-  CHECK_FALSE(house.queues->find("fast")->peek(1)[0].ephemeral);
+  CHECK_FALSE(house.queues->find("fast")->peek(1)[0].message.ephemeral);
 }
 
 // Goal: retries of one request are one command.

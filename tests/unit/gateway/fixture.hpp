@@ -133,7 +133,7 @@ struct House {
         queue.dead_letter_queue = "dlq";
         queue.receives_max = 1;
       }
-      queues->create(queue).value();
+      queues->declare(queue).value();
     }
     events = std::make_unique<events::EventLog>(environment, *journal, 1000);
     models = std::make_unique<readmodels::ReadModels>(environment, stores, telemetry);
@@ -173,7 +173,7 @@ struct House {
   events::Event serve(const char* queue, Result<lambda::Reply> reply) {
     auto deliveries = queues->find(queue)->receive(1);
     REQUIRE(deliveries.size() == 1);
-    events::Event event = events::parse_event(deliveries[0].message->body).value();
+    events::Event event = events::parse_event(deliveries[0].message.body).value();
     gateway->reply(event, std::move(reply));
     REQUIRE(queues->find(queue)->remove(deliveries[0].receipt).has_value());
     return event;

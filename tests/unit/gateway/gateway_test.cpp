@@ -32,7 +32,7 @@ TEST_CASE("gateway: a synchronous request becomes an event and its reply the ans
   CHECK(asked->count == 0);
   CHECK(house.gateway->waiting() == 1);
   REQUIRE(house.depth("fast") == 1);
-  CHECK(house.queues->find("fast")->peek(1)[0].ephemeral);
+  CHECK(house.queues->find("fast")->peek(1)[0].message.ephemeral);
   const events::Event event = house.serve("fast", replied(200, "{\"name\":\"Ana\"}"));
   REQUIRE(asked->status() == 200);
   CHECK(asked->response.body == "{\"name\":\"Ana\"}");
@@ -209,7 +209,7 @@ TEST_CASE("gateway: what is lost is told to who waits") {
   World world;
   House house(world, example());
   const Asked asked = house.ask("GET", person, lender);
-  const queue::Message message = house.queues->find("fast")->peek(1)[0];
+  const queue::Message message = house.queues->find("fast")->peek(1)[0].message;
   house.gateway->lost(message, true);
   CHECK(asked->status() == 503);
   CHECK(asked->text("detail").find("dead-letter") != std::string::npos);

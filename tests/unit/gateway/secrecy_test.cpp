@@ -30,7 +30,8 @@ void look_at(Search& search, House& house, const std::vector<Asked>& answers) {
   search.look(house.telemetry.metrics());
   for (const auto& entry : house.events->read(0, 1000)) search.look(*entry.json);
   for (const char* queue : {"fast", "commands"}) {
-    for (const auto& message : house.queues->find(queue)->peek(100)) search.look(message.body);
+    for (const auto& peeked : house.queues->find(queue)->peek(100))
+      search.look(peeked.message.body);
   }
   for (const auto& [path, content] : house.world.files.disk().files) search.look(content);
   for (const Asked& asked : answers) {

@@ -91,7 +91,7 @@ struct Bench {
 
   void settle() { world.scheduler.run_for(0s); }
   queue::Queue& make_queue(queue::Options options) {
-    return *queues->create(std::move(options)).value();
+    return *queues->declare(std::move(options)).value();
   }
   // A function of this name that is a built-in, or a C++ function.
   void make(const std::string& name, const std::string& builtin, const json& with) {

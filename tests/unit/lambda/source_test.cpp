@@ -258,7 +258,7 @@ TEST_CASE("source: a batch fails as a whole, or in the parts that its reply name
   CHECK(left_after([](auto&) -> Result<Reply> { return error(Errc::invalid, "no"); }) == 0);
   CHECK(left_after([](auto&) { return Reply{200, {}, "{\"batchItemFailures\":[]}"}; }) == 0);
   CHECK(left_after(naming("")) == 1);
-  CHECK(b.q->peek(1)[0].body.find(to_text(seen[1].id)) != std::string::npos);
+  CHECK(b.q->peek(1)[0].message.body.find(to_text(seen[1].id)) != std::string::npos);
   CHECK(left_after(naming("unknown")) == 3);
   CHECK(left_after([](auto&) { return Reply{500, {}, "{}"}; }) == 0);
   FunctionOptions never;

@@ -25,8 +25,8 @@ struct Process {
     Options options{.name = "q", .visibility_timeout = 5s};
     options.dead_letter_queue = "dead";
     options.receives_max = 3;
-    REQUIRE(queues->create(options).has_value());
-    REQUIRE(queues->create({.name = "dead"}).has_value());
+    REQUIRE(queues->declare(options).has_value());
+    REQUIRE(queues->declare({.name = "dead"}).has_value());
     REQUIRE(journal->start().has_value());
   }
   Queue& at(std::string_view name) { return *queues->find(name); }
@@ -63,7 +63,7 @@ void work(Process& process, Random& random, Acknowledged& known, int& number) {
       const Delivery delivery = held[random.below(held.size())];
       const auto removed = q.remove(delivery.receipt);
       if (!removed) continue;
-      const std::string body = delivery.message->body;
+      const std::string body = delivery.message.body;
       known.doubtful.insert(body);
       process.journal->when_durable(removed.value(), [&known, body](Result<void> written) {
         if (written) known.removed.insert(body);
@@ -93,7 +93,7 @@ TEST_CASE("queue: after a crash each acknowledged message is there once, removed
     Process after(seed * 10 + 9, disk);
     std::map<std::string, int> found;
     for (const char* name : {"q", "dead"}) {
-      for (const Message& message : after.at(name).peek(100'000)) ++found[message.body];
+      for (const Peeked& peeked : after.at(name).peek(100'000)) ++found[peeked.message.body];
     }
     CHECK(!known.sent.empty());
     for (const std::string& body : known.sent) {

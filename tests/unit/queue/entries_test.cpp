@@ -27,16 +27,16 @@ TEST_CASE("queue journal: state, receive counts and receipts survive; ephemeral 
   b.world.scheduler.run_for(40s);
   const auto again = b.q().receive(9);
   REQUIRE(again.size() == 1);
-  CHECK(again[0].message->id == kept.id);
-  CHECK(again[0].message->trace == Id{1, 2});
-  CHECK(again[0].message->receives == 2);
-  CHECK(again[0].message->first_received == old[0].message->first_received);
+  CHECK(again[0].message.id == kept.id);
+  CHECK(again[0].message.trace == Id{1, 2});
+  CHECK(again[0].message.receives == 2);
+  CHECK(again[0].message.first_received == old[0].message.first_received);
   b.world.scheduler.run_for(30s);
   CHECK(b.q().receive(9).size() == 1);  // "late"; "kept" is dead now.
   if (snapshot) b.journal->compact();
   b.start();
   REQUIRE(b.at("dead").peek(9).size() == 1);
-  CHECK(b.at("dead").peek(9)[0].id == kept.id);
+  CHECK(b.at("dead").peek(9)[0].message.id == kept.id);
   CHECK(b.q().depth().total() == 1);
   b.q().purge();
   b.start();
@@ -53,7 +53,7 @@ TEST_CASE("queue journal: what does not fit is refused") {
   }
   CHECK(errc_of(b.queues->replay(put + "x")) == Errc::corrupt);
   CHECK(errc_of(b.queues->replay("")) == Errc::corrupt);
-  CHECK(errc_of(b.queues->replay(std::string("\x02") + put.substr(1))) == Errc::corrupt);
+  CHECK(errc_of(b.queues->replay(std::string("\x01") + put.substr(1))) == Errc::corrupt);
 
   Bench other({{.name = "another"}});
   const auto refused = other.queues->replay(put);

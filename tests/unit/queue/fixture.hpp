@@ -45,6 +45,7 @@ class VectorJournal final : public journal::Journal {
   journal::Sequence last() const override { return last_; }
   journal::Sequence durable() const override { return last_; }
   bool full() const override { return false; }
+  bool on_disk() const override { return true; }
   void when_durable(journal::Sequence, UniqueFunction<void(Result<void>)>) override {}
   void close(Task) override {}
   Result<void> clear() override {
@@ -80,7 +81,7 @@ struct Bench {
     journal = std::make_unique<VectorJournal>(kept);
     telemetry = std::make_unique<telemetry::Telemetry>(world.scheduler, telemetry::Options{});
     queues = std::make_unique<Queues>(world.environment, *journal, *telemetry);
-    for (const Options& o : options) REQUIRE(queues->create(o).has_value());
+    for (const Options& o : options) REQUIRE(queues->declare(o).has_value());
     REQUIRE(journal->start().has_value());
   }
   void settle() { world.scheduler.run_for(0s); }

@@ -150,9 +150,9 @@ struct Run {
            bool of_dead) {
     REQUIRE(real.size() == model.size());
     for (std::size_t i = 0; i < real.size(); ++i) {
-      CHECK(real[i].message->body == model[i].body);
-      CHECK(real[i].message->receives == model[i].receives);
-      CHECK(real[i].message->sent == model[i].sent);
+      CHECK(real[i].message.body == model[i].body);
+      CHECK(real[i].message.receives == model[i].receives);
+      CHECK(real[i].message.sent == model[i].sent);
       known.push_back({real[i].receipt, model[i].delivery, of_dead});
     }
   }
@@ -216,8 +216,8 @@ struct Run {
       REQUIRE(peeked.size() == q->messages.size());
       std::size_t delayed = 0;
       for (std::size_t i = 0; i < peeked.size(); ++i) {
-        CHECK(peeked[i].body == q->messages[i].body);
-        CHECK(peeked[i].receives == q->messages[i].receives);
+        CHECK(peeked[i].message.body == q->messages[i].body);
+        CHECK(peeked[i].message.receives == q->messages[i].receives);
         delayed += q->messages[i].visible_at > now() && !q->messages[i].in_flight;
       }
       CHECK(real.depth().in_flight == q->in_flight());
@@ -280,7 +280,8 @@ struct Run {
     const std::size_t max = 1 + random.below(3);
     const Duration wait = std::chrono::seconds(random.below(20));
     handles.push_back(bench.q().receive_wait(
-        max, wait, [this, who](std::vector<Delivery> d) { real_served[who] = std::move(d); }));
+        {.max = max}, wait,
+        [this, who](std::vector<Delivery> d) { real_served[who] = std::move(d); }));
     main.waiters.push_back({who, max, now() + wait});
   }
   void restart() {

@@ -16,7 +16,7 @@ Sent send(Queue& queue, std::string body, SendRequest request = {}) {
 
 std::string bodies(const std::vector<Delivery>& deliveries) {
   std::string out;
-  for (const Delivery& d : deliveries) out += (out.empty() ? "" : " ") + d.message->body;
+  for (const Delivery& d : deliveries) out += (out.empty() ? "" : " ") + d.message.body;
   return out;
 }
 
@@ -28,17 +28,17 @@ TEST_CASE("queue: a redelivery makes the old receipt stale") {
   const Sent sent = send(b.q(), "order-7");
   const auto first = b.q().receive(10);
   REQUIRE(bodies(first) == "order-7");
-  CHECK(first[0].message->id == sent.id);
+  CHECK(first[0].message.id == sent.id);
   CHECK(b.q().receive(10).empty());  // Hidden while in flight.
   b.world.scheduler.run_for(30s);
   const auto again = b.q().receive(10);
   REQUIRE(bodies(again) == "order-7");
-  CHECK(again[0].message->id == sent.id);
-  CHECK(again[0].message->receives == 2);
-  CHECK(first[0].message->receives == 1);  // What was handed out does not change.
+  CHECK(again[0].message.id == sent.id);
+  CHECK(again[0].message.receives == 2);
+  CHECK(first[0].message.receives == 1);  // What was handed out does not change.
   CHECK(errc_of(b.q().remove(first[0].receipt)) == Errc::stale);
   CHECK(b.q().remove(again[0].receipt).has_value());
-  CHECK(errc_of(b.q().remove(again[0].receipt)) == Errc::stale);
+  CHECK(errc_of(b.q().remove(again[0].receipt)) == Errc::not_found);
   CHECK(b.q().depth().total() == 0);
   CHECK(b.records(telemetry::Kind::message_redelivered).size() == 1);
 }
@@ -89,8 +89,8 @@ TEST_CASE("queue: a duplicate fault stores the message twice, with one id") {
   const Sent sent = send(b.q(), "a");
   const auto got = b.q().receive(9);
   REQUIRE(bodies(got) == "a a");
-  CHECK(got[0].message->id == sent.id);
-  CHECK(got[1].message->id == sent.id);
+  CHECK(got[0].message.id == sent.id);
+  CHECK(got[1].message.id == sent.id);
   CHECK(b.q().remove(got[0].receipt).has_value());
   CHECK(b.q().depth().in_flight == 1);
   CHECK(b.q().remove(got[1].receipt).has_value());
@@ -109,8 +109,8 @@ TEST_CASE("queue: bounds are answers") {
   CHECK(errc_of(b.q().change_visibility(got[0].receipt, 13h)) == Errc::invalid);
   REQUIRE(b.q().remove(got[0].receipt).has_value());
   CHECK(bodies(b.q().receive(9)) == "b");
-  CHECK(errc_of(b.q().remove({.slot = 99, .delivery = 1})) == Errc::stale);
-  CHECK(errc_of(b.q().remove({.slot = ~0ULL, .delivery = 0})) == Errc::stale);
+  CHECK(errc_of(b.q().remove({.slot = 99, .delivery = 1})) == Errc::not_found);
+  CHECK(errc_of(b.q().remove({.slot = ~0ULL, .delivery = 0})) == Errc::not_found);
 }
 
 TEST_CASE("queue: received too often, a message goes to the dead-letter queue") {
@@ -133,9 +133,9 @@ TEST_CASE("queue: received too often, a message goes to the dead-letter queue") 
   CHECK(lost == std::vector<std::string>{"poison dead"});
   const auto dead = b.at("dead").receive(1);
   REQUIRE(bodies(dead) == "poison");
-  CHECK(dead[0].message->id == sent.id);
-  CHECK(dead[0].message->sent == start);
-  CHECK(dead[0].message->receives == 3);
+  CHECK(dead[0].message.id == sent.id);
+  CHECK(dead[0].message.sent == start);
+  CHECK(dead[0].message.receives == 3);
   const auto records = b.records(telemetry::Kind::message_dead);
   REQUIRE(records.size() == 1);
   CHECK(b.telemetry->name(records[0].name) == "dead");
@@ -169,14 +169,14 @@ TEST_CASE("queue: retention ends a message in any state, without anyone asking")
   b.world.scheduler.run_for(1s);
   CHECK(b.q().depth().total() == 0);
   CHECK(lost == 3);
-  CHECK(errc_of(b.q().remove(got[0].receipt)) == Errc::stale);
+  CHECK(errc_of(b.q().remove(got[0].receipt)) == Errc::not_found);
 }
 
 TEST_CASE("queue: waiters are served in order, and never inside send") {
   Bench b({{.name = "q", .visibility_timeout = 5s}});
   std::string served;
   const auto wait = [&](std::string who, Duration duration) {
-    return b.q().receive_wait(1, duration, [&served, who](std::vector<Delivery> got) {
+    return b.q().receive_wait({}, duration, [&served, who](std::vector<Delivery> got) {
       served += who + "=" + bodies(got) + ";";
     });
   };
@@ -205,7 +205,7 @@ TEST_CASE("queue: a waiter may send, wait again or end the queue") {
   int rounds = 0;
   std::shared_ptr<Queue::Waiter> waiter;
   std::function<void()> again = [&] {
-    waiter = b.q().receive_wait(1, 20s, [&](std::vector<Delivery> got) {
+    waiter = b.q().receive_wait({}, 20s, [&](std::vector<Delivery> got) {
       CHECK(got.size() == 1);
       if (++rounds == 3) return b.queues.reset();
       send(b.q(), "next");
@@ -258,13 +258,19 @@ TEST_CASE("queue: peek shows all states, purge and reset empty, and keep who wai
   send(b.q(), "c");
   const auto seen = b.q().peek(2);
   REQUIRE(seen.size() == 2);
-  CHECK(seen[0].body == "a");
-  CHECK(seen[1].body == "b");
+  CHECK(seen[0].message.body == "a");
+  CHECK(seen[0].where == Where::in_flight);
+  CHECK(seen[1].message.body == "b");
+  CHECK(seen[1].where == Where::delayed);
+  CHECK(seen[1].visible_at == b.world.scheduler.now() + 9s);
+  const auto third = b.q().peek(2, 2);
+  REQUIRE(third.size() == 1);
+  CHECK(third[0].message.body == "c");
   b.q().purge();
   CHECK(b.q().depth().total() == 0);
-  CHECK(errc_of(b.q().remove(got[0].receipt)) == Errc::stale);
+  CHECK(errc_of(b.q().remove(got[0].receipt)) == Errc::not_found);
   int served = 0;
-  const auto waiter = b.q().receive_wait(1, 20s, [&](std::vector<Delivery>) { ++served; });
+  const auto waiter = b.q().receive_wait({}, 20s, [&](std::vector<Delivery>) { ++served; });
   send(b.at("other"), "x");
   b.queues->reset();
   CHECK(b.at("other").depth().total() == 0);
@@ -275,12 +281,12 @@ TEST_CASE("queue: peek shows all states, purge and reset empty, and keep who wai
 
 TEST_CASE("queue: names and options are checked") {
   Bench b({{.name = "q"}});
-  CHECK(errc_of(b.queues->create({.name = "q"})) == Errc::conflict);
-  CHECK(errc_of(b.queues->create({.name = ""})) == Errc::invalid);
-  CHECK(errc_of(b.queues->create({.name = "a", .visibility_timeout = 13h})) == Errc::invalid);
-  CHECK(errc_of(b.queues->create({.name = "a", .delay = 901s})) == Errc::invalid);
-  CHECK(errc_of(b.queues->create({.name = "a", .retention = 59s})) == Errc::invalid);
-  CHECK(errc_of(b.queues->create({.name = "a", .dead_letter_queue = "a"})) == Errc::invalid);
+  CHECK(errc_of(b.queues->declare({.name = "q"})) == Errc::conflict);
+  CHECK(errc_of(b.queues->declare({.name = ""})) == Errc::invalid);
+  CHECK(errc_of(b.queues->declare({.name = "a", .visibility_timeout = 13h})) == Errc::invalid);
+  CHECK(errc_of(b.queues->declare({.name = "a", .delay = 901s})) == Errc::invalid);
+  CHECK(errc_of(b.queues->declare({.name = "a", .retention = 59s})) == Errc::invalid);
+  CHECK(errc_of(b.queues->declare({.name = "a", .dead_letter_queue = "a"})) == Errc::invalid);
   CHECK(b.queues->names() == std::vector<std::string>{"q"});
   CHECK(b.queues->find("a") == nullptr);
 }
