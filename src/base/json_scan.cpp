@@ -242,6 +242,25 @@ bool scan_object(std::string_view text,
   return members(text, member);
 }
 
+bool scan_array(std::string_view text, UniqueFunction<bool(std::string_view)> element) {
+  Walker walk(text);
+  walk.spaces();
+  if (!walk.take('[')) return false;
+  walk.spaces();
+  bool more = !walk.take(']');
+  while (more) {
+    const char* value = walk.at();
+    if (!walk.value(1)) return false;
+    if (!element(std::string_view(value, static_cast<std::size_t>(walk.at() - value)))) return true;
+    walk.spaces();
+    more = walk.take(',');
+    if (!more && !walk.take(']')) return false;
+    walk.spaces();
+  }
+  walk.spaces();
+  return walk.done();
+}
+
 std::optional<std::string_view> find_member(std::string_view text, std::string_view path) {
   for (;;) {
     const std::size_t dot = path.find('.');

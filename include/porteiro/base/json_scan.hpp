@@ -15,6 +15,9 @@ namespace porteiro {
 bool scan_object(std::string_view text,
                  UniqueFunction<bool(std::string_view, std::string_view)> member);
 
+// The same for the elements of the array `text`.
+bool scan_array(std::string_view text, UniqueFunction<bool(std::string_view)> element);
+
 // The raw text of the member `path` ("data.path.cpf"); nullopt: absent or malformed.
 std::optional<std::string_view> find_member(std::string_view text, std::string_view path);
 

@@ -1,0 +1,78 @@
+#include "protocols/aws/form.hpp"
+
+#include <algorithm>
+
+#include "porteiro/base/bytes.hpp"
+#include "porteiro/base/result.hpp"
+
+namespace porteiro::protocols::aws {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+Form::Fault Form::parse(std::string_view first, std::string_view second) {
+  pairs_.clear();
+  decoded_.clear();
+  decoded_.reserve(first.size() + second.size());
+  const Fault fault = add(first);
+  return fault == Fault::none ? add(second) : fault;
+}
+
+std::string_view Form::value(std::string_view name) const {
+  for (const FormPair& pair : pairs_) {
+    if (pair.name == name) return pair.value;
+  }
+  return {};
+}
+
+Form::Fault Form::add(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('&'), text.size());
+    FormPair pair{text.substr(0, end), {}};
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (pair.name.empty()) continue;
+    if (pairs_.size() == pairs_max) return Fault::too_many;
+    const std::size_t equals = std::min(pair.name.find('='), pair.name.size());
+    pair.value = pair.name.substr(std::min(equals + 1, pair.name.size()));
+    pair.name = pair.name.substr(0, equals);
+    if (!decode(pair.name) || !decode(pair.value)) return Fault::broken;
+    pairs_.push_back(pair);
+  }
+  return Fault::none;
+}
+
+bool Form::decode(std::string_view& text) {
+  std::size_t special = text.find_first_of("%+");
+  if (special == std::string_view::npos) return valid_utf8(text);
+  const std::size_t start = decoded_.size();
+  PORTEIRO_ASSERT(decoded_.capacity() - start >= text.size());
+  std::size_t plain = 0;
+  while (special < text.size()) {
+    decoded_.append(text, plain, special - plain);
+    if (text[special] == '+') {
+      decoded_ += ' ';
+      plain = special + 1;
+    } else {
+      if (text.size() - special < 3) return false;
+      const int high = hex_value(text[special + 1]);
+      const int low = hex_value(text[special + 2]);
+      if (high < 0 || low < 0) return false;
+      decoded_ += static_cast<char>(high << 4 | low);
+      plain = special + 3;
+    }
+    special = plain;
+    while (special < text.size() && text[special] != '%' && text[special] != '+') ++special;
+  }
+  decoded_.append(text, plain);
+  text = std::string_view(decoded_).substr(start);
+  return valid_utf8(text);
+}
+
+}  // namespace porteiro::protocols::aws

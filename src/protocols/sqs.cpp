@@ -1,0 +1,41 @@
+#include "porteiro/protocols/sqs.hpp"
+
+#include <utility>
+
+#include "protocols/aws/sigv4.hpp"
+#include "protocols/sqs/service.hpp"
+
+namespace porteiro::protocols {
+
+struct Sqs::Core : sqs::Service {
+  using Service::Service;
+};
+
+Sqs::Sqs(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
+         queue::Queues& queues, AwsOptions aws, SqsOptions options)
+    : core_(std::make_shared<Core>(environment, journal, telemetry, queues, std::move(aws),
+                                   std::move(options))) {}
+
+Sqs::~Sqs() = default;
+
+bool Sqs::takes(const http::Request& request) {
+  const std::string_view target = request.header("X-Amz-Target");
+  if (!target.empty()) return target.starts_with("AmazonSQS.");
+  const std::string_view service = aws::scoped_service(request);
+  if (!service.empty()) return service == "sqs";
+  if (!request.query_value("Action").empty()) return true;
+  if (!request.header("Content-Type").starts_with("application/x-www-form-urlencoded")) {
+    return false;
+  }
+  return request.body.starts_with("Action=") || request.body.find("&Action=") != request.body.npos;
+}
+
+void Sqs::handle(const http::Request& request, http::Responder respond) {
+  core_->handle(request, std::move(respond));
+}
+
+void Sqs::stop() { core_->stop(); }
+void Sqs::reset() { core_->reset(); }
+std::size_t Sqs::waiting() const { return core_->waiting(); }
+
+}  // namespace porteiro::protocols
