@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "porteiro/admin/admin.hpp"
+
 namespace porteiro::admin {
 namespace {
 
@@ -63,6 +65,11 @@ bool is_local(const http::Request& request) {
     if (name == "host") return is_local_host(header.value);
     return name != "origin" || is_local_origin(lowered(header.value));
   });
+}
+
+bool is_foreign_page(const http::Request& request) {
+  const std::string_view origin = request.header("origin");
+  return !origin.empty() && !is_local_origin(lowered(origin));
 }
 
 }  // namespace porteiro::admin

@@ -80,6 +80,12 @@ int run(int argc, char** argv) {
   CLI::App* trace_command = root.add_subcommand("trace", "Follow one request through every hop");
   trace_command->add_option("ID", inspect.id, "The correlation id (X-Correlation-Id)")->required();
   add_inspect(trace_command, inspect);
+  CLI::App* peek_command =
+      root.add_subcommand("peek", "Look into a queue: ready, delayed and hidden messages");
+  peek_command->add_option("QUEUE", inspect.queue, "The queue's name")->required();
+  add_inspect(peek_command, inspect);
+  peek_command->add_option("--limit", inspect.limit, "At most so many, the oldest")
+      ->capture_default_str();
   root.add_subcommand("version", "Print the version");
 
   try {
@@ -97,6 +103,7 @@ int run(int argc, char** argv) {
     if (command == "check") outcome = check(check_files);
     if (command == "events") outcome = events(inspect);
     if (command == "trace") outcome = trace(inspect);
+    if (command == "peek") outcome = peek(inspect);
     if (command == "version") std::cout << "porteiro " << PORTEIRO_VERSION << "\n";
   } catch (const std::exception& problem) {  // Out of memory, or a defect of ours.
     std::cerr << "porteiro: internal error: " << problem.what() << "\n";

@@ -39,10 +39,12 @@ struct InspectArguments {
   std::uint16_t inside_port = 4566;
   bool json = false;
   std::uint64_t limit = 100;
-  std::string id;  // Of the trace.
+  std::string id;     // Of the trace.
+  std::string queue;  // To peek into.
 };
 Outcome events(const InspectArguments& arguments);
 Outcome trace(const InspectArguments& arguments);
+Outcome peek(const InspectArguments& arguments);
 
 lambda::Registry registry();  // The built-ins and what the executable was linked with.
 

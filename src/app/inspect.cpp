@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.hpp"
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/runtime/runtime.hpp"
 
 namespace porteiro::app {
@@ -84,6 +85,42 @@ Outcome trace(const InspectArguments& arguments) {
     }
     std::cout << "\n";
   }
+  return Outcome::pass;
+}
+
+namespace {
+
+void print_message(const json& message) {
+  std::cout << text_of(message, "id") << "  " << text_of(message, "state") << "  sent "
+            << text_of(message, "sent") << "  receives " << text_of(message, "receives");
+  for (const char* member : {"visible_at", "group", "deduplication_id", "dead_letter_source"}) {
+    if (message.contains(member)) std::cout << "  " << member << " " << text_of(message, member);
+  }
+  const bool text = message.contains("body");
+  std::cout << "\n  " << text_of(message, text ? "body" : "body_base64") << "\n";
+  if (!message.contains("attributes")) return;
+  for (const auto& [name, attribute] : message.at("attributes").items()) {
+    std::cout << "  " << name << " (" << text_of(attribute, "type") << ") "
+              << text_of(attribute, attribute.contains("value") ? "value" : "value_base64") << "\n";
+  }
+}
+
+}  // namespace
+
+// The oldest messages; nothing is received by that.
+Outcome peek(const InspectArguments& arguments) {
+  const std::string target = "/_porteiro/queues/" + percent_encode(arguments.queue) +
+                             "/messages?max=" + std::to_string(arguments.limit);
+  const auto document = ask(arguments.inside_port, target);
+  if (!document) return Outcome::environment;
+  if (arguments.json) {
+    std::cout << document->dump(2) << "\n";
+    return Outcome::pass;
+  }
+  const json& depth = document->at("depth");
+  std::cout << arguments.queue << ": " << depth.at("ready") << " ready, " << depth.at("delayed")
+            << " delayed, " << depth.at("in_flight") << " in flight\n";
+  for (const json& message : document->at("messages")) print_message(message);
   return Outcome::pass;
 }
 

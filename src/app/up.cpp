@@ -13,6 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// A batch of 1 MiB in a form, each byte as %XX, and some room for the rest.
+constexpr std::size_t inside_body_bytes_max = 4u << 20;
 constexpr Duration stop_max = 30s;  // A graceful stop that takes longer ends anyway.
 
 // The log: drained after each loop turn in which something was noted.
@@ -94,8 +96,9 @@ Result<Listeners> listen(runtime::Runtime& runtime, const emulator::Ports& ports
   if (!ports.public_socket.empty()) {
     PORTEIRO_TRY(listeners.socket, runtime.listen_unix(ports.public_socket, options, gateway));
   }
+  options.body_bytes_max = inside_body_bytes_max;
   PORTEIRO_TRY(listeners.inside,
-               runtime.listen(ports.bind, ports.inside_port, {},
+               runtime.listen(ports.bind, ports.inside_port, options,
                               [&emulator](const http::Request& request, http::Responder respond) {
                                 emulator.handle_inside(request, std::move(respond));
                               }));

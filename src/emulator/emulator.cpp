@@ -33,6 +33,8 @@ class Assembly final : public Emulator {
     gateway_->handle(request, std::move(respond));
   }
   void handle_inside(const http::Request& request, http::Responder respond) override {
+    const bool service = protocols::Sqs::takes(request) && !admin::is_foreign_page(request);
+    if (service) return sqs_->handle(request, std::move(respond));
     admin_->handle(request, std::move(respond));
   }
 
@@ -67,6 +69,7 @@ class Assembly final : public Emulator {
   std::unique_ptr<gateway::Gateway> gateway_;
   std::optional<lambda::Services> services_;  // What functions were made with; they borrow it.
   std::unique_ptr<lambda::Functions> functions_;
+  std::unique_ptr<protocols::Sqs> sqs_;
   std::unique_ptr<admin::Admin> admin_;
   bool ready_ = false;
   bool manifest_written_ = false;
@@ -160,6 +163,8 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                                                   {*journal_, telemetry_, *sealer_, *tokens_,
                                                    *queues_, *events_, *models_}));
   PORTEIRO_TRY(open_functions(registry));
+  sqs_ = std::make_unique<protocols::Sqs>(environment_, *journal_, telemetry_, *queues_,
+                                          options_.aws, options_.sqs);
   admin_ = std::make_unique<admin::Admin>(
       telemetry_, *events_, *queues_,
       admin::Hooks{[this] { return ready_; },
@@ -206,6 +211,7 @@ void Assembly::start(UniqueFunction<void(Result<void>)> done) {
 
 void Assembly::stop(Task done) {
   ready_ = false;
+  sqs_->stop();
   gateway_->stop([this, alive = alive_, done = std::move(done)]() mutable {
     if (!*alive) return;
     functions_->stop([this, alive, done = std::move(done)]() mutable {
@@ -218,6 +224,7 @@ void Assembly::stop(Task done) {
 void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
   gateway_->reset();
   functions_->reset();
+  sqs_->reset();
   queues_->reset();
   events_->reset();
   key_cache_->clear();

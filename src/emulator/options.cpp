@@ -65,6 +65,9 @@ class Reader {
   Result<void> read_tokens();
   Result<void> read_stores();
   Result<void> read_queues();
+  Result<void> read_fifo(queue::Options& queue, const json& described,
+                         const std::string& pointer) const;
+  Result<void> read_sqs();
   void read_functions();
   Result<void> read_gateway();
   Result<void> read_clients(const json& clients);
@@ -160,6 +163,51 @@ Result<void> Reader::read_stores() {
   return ok();
 }
 
+Result<void> Reader::read_fifo(queue::Options& queue, const json& described,
+                               const std::string& pointer) const {
+  queue.fifo = described.at("fifo").get<bool>();
+  if (queue.fifo != queue.name.ends_with(".fifo")) {
+    return error(Errc::invalid, "FIFO queues, and no others, have names that end in .fifo",
+                 pointer + "/fifo");
+  }
+  queue.content_based_deduplication = described.at("content_based_deduplication").get<bool>();
+  queue.deduplicate_by_group = text(described, "deduplication") == "group";
+  if (queue.fifo) return ok();
+  if (!queue.content_based_deduplication && !queue.deduplicate_by_group) return ok();
+  return error(
+      Errc::invalid, "only a FIFO queue removes duplicates",
+      pointer + (queue.deduplicate_by_group ? "/deduplication" : "/content_based_deduplication"));
+}
+
+// After the routes: what they use, and what is fit for them.
+Result<void> Reader::read_sqs() {
+  const json& aws = config_.at("aws");
+  options_.aws.account = text(aws, "account");
+  options_.aws.region = text(aws, "region");
+  options_.aws.verify_signatures = text(aws, "auth") == "sigv4";
+  for (const json& each : aws.at("credentials")) {
+    options_.aws.credentials.push_back({text(each, "access_key"), text(each, "secret")});
+  }
+  if (options_.aws.verify_signatures && options_.aws.credentials.empty()) {
+    return error(Errc::invalid, "nobody could sign: name at least one of the credentials",
+                 "/aws/credentials");
+  }
+  const json& sqs = config_.at("sqs");
+  options_.sqs.cool_down = duration(sqs, "cool_down");
+  options_.sqs.queues_max = number(sqs, "queues");
+  options_.sqs.depth_max = number(sqs, "depth");
+  options_.sqs.polls_max = number(sqs, "polls");
+  for (const lambda::SourceOptions& source : options_.sources) {
+    const json& described = config_.at("queues").at(source.queue);
+    const std::string accepts = text_or_empty(described, "accepts");
+    const bool of_routes = !source.by_type.empty();
+    if (accepts == "events" || (accepts.empty() && of_routes)) {
+      options_.sqs.events_only.insert(source.queue);
+    }
+  }
+  return ok();
+}
+
 Result<void> Reader::read_queues() {
   for (const auto& [name, described] : config_.at("queues").items()) {
     queue::Options queue;
@@ -170,11 +218,18 @@ Result<void> Reader::read_queues() {
     queue.message_bytes_max = config::size_of(described.at("message_size"));
     queue.depth_max = number(described, "depth");
     queue.in_flight_max = number(described, "in_flight");
+    queue.wait = duration(described, "wait");
+    PORTEIRO_TRY(read_fifo(queue, described, below("/queues", name)));
     if (const auto dead = described.find("dead_letter"); dead != described.end()) {
       queue.dead_letter_queue = text(*dead, "queue");
       queue.receives_max = dead->at("max_receives").get<std::uint32_t>();
       if (queue.dead_letter_queue == name) {
         return error(Errc::invalid, "a queue cannot be its own dead-letter queue; name another",
+                     below("/queues", name) + "/dead_letter/queue");
+      }
+      const json& other = config_.at("queues").at(queue.dead_letter_queue);
+      if (other.at("fifo").get<bool>() != queue.fifo) {
+        return error(Errc::invalid, "a queue and its dead-letter queue are both FIFO, or neither",
                      below("/queues", name) + "/dead_letter/queue");
       }
     }
@@ -250,6 +305,9 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
   }
   route.event = text(described, "event");
   route.queue = text(described, "via");
+  if (route.queue.ends_with(".fifo")) {
+    return error(Errc::invalid, "a route's queue is a standard queue", pointer + "/via");
+  }
   route.reply_async = text(described, "reply") == "async";
   route.timeout = duration(described, "timeout");
   route.seal_key = text_or_empty(described, "seal");
@@ -441,6 +499,7 @@ Result<Options> Reader::read() {
   read_functions();
   PORTEIRO_TRY(read_gateway());
   PORTEIRO_TRY(read_sources());
+  PORTEIRO_TRY(read_sqs());
   PORTEIRO_TRY(read_models());
   read_journal();
   PORTEIRO_TRY(read_listen());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/base/json_scan.hpp"
 
 namespace porteiro::lambda {
@@ -29,6 +30,24 @@ std::optional<std::vector<Id>> failures(const Reply& reply, const Run& run) {
     failed.push_back(*id);
   }
   return failed;
+}
+
+// A message that a client sent as it liked, as an event: its body is the data, as JSON if it is
+// some. nullopt: it is no text.
+std::optional<events::Event> wrapped(const queue::Message& message, const std::string& queue) {
+  if (!valid_utf8(message.body)) return std::nullopt;
+  events::Event event;
+  event.id = message.id;
+  event.source = "/porteiro/queue/" + queue;
+  event.type = "message.received";
+  event.time = message.sent;
+  event.correlation = message.trace ? message.trace : message.id;
+  if (nlohmann::json::accept(message.body)) {
+    event.data = message.body;
+  } else {
+    append_json_string(event.data, message.body);
+  }
+  return event;
 }
 
 }  // namespace
@@ -118,11 +137,12 @@ void Source::dispatch(std::vector<queue::Delivery> deliveries) {
   std::size_t good = 0;
   for (queue::Delivery& delivery : deliveries) {
     auto event = events::parse_event(delivery.message.body);
-    if (!event) {
+    auto other = event || replied_ ? std::nullopt : wrapped(delivery.message, options_.queue);
+    if (!event && !other) {
       refuse(delivery, event.error());
       continue;
     }
-    run->invocation.events.push_back(std::move(event).value());
+    run->invocation.events.push_back(event ? std::move(event).value() : std::move(*other));
     if (&delivery != &deliveries[good]) deliveries[good] = std::move(delivery);
     ++good;
   }

@@ -71,8 +71,10 @@ void Queue::State::serve() {
   const std::weak_ptr<int> weak(alive);
   while (!waiters.empty() && first_ready() != no_slot) {
     Waiter& waiter = *waiters.front();
-    auto deliveries = receive(waiter.request);
-    if (deliveries.empty()) break;
+    const auto& caller = waiter.request.caller;
+    const bool gone = caller && caller->expired();
+    auto deliveries = gone ? std::vector<Delivery>() : receive(waiter.request);
+    if (deliveries.empty() && !gone) break;
     Done done = std::move(waiter.done);
     withdraw(waiter);
     done(std::move(deliveries));

@@ -94,6 +94,7 @@ void Connection::close() {
   if (core_ == nullptr) return;
   error_code ignored;
   socket_.close(ignored);
+  client_.reset();
   parser_.reset();
   std::exchange(core_, nullptr)->remove(*this);  // May end this object.
 }
@@ -157,6 +158,7 @@ void Connection::on_read(error_code failed, std::size_t size) {
   if (failed && failed != asio::error::eof) return close();
   if (failed) {
     at_eof_ = true;
+    client_.reset();                  // It may still read, but hardly ever does.
     if (parser_) last_taken_ = true;  // The rest of the message will not come.
     parser_.reset();
     return settle();
@@ -252,7 +254,8 @@ void Connection::dispatch() {
                               .target = origin_form(map_.target.in(message)),
                               .headers = headers,
                               .body = map_.body.in(message),
-                              .peer = peer_};
+                              .peer = peer_,
+                              .client = &client_};
   core_->handler(request, Answer(*this, front_number_ + owed() - 1));
 }
 

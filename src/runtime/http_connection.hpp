@@ -74,6 +74,7 @@ class Connection final : public TurnEnd {
   ServerCore* core_;  // Null: closed.
   Socket socket_;
   const std::string peer_;
+  std::shared_ptr<const void> client_ = std::make_shared<char>();  // For Request::client.
   Time
       since_;  // When the present waiting began: for a message, its bytes, or the client's reading.
 

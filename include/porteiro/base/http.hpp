@@ -1,5 +1,6 @@
 // Plain HTTP request and response: what front-ends see. Sockets and parsing are the runtime's.
 #pragma once
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,9 @@ struct Request {
   std::span<const HeaderView> headers;
   std::string_view body;
   std::string_view peer;  // "127.0.0.1:50612", "unix", "simulation".
+  // What it points to dies when the client goes away: who answers late keeps a weak pointer to it.
+  // Null: nobody can tell.
+  const std::shared_ptr<const void>* client = nullptr;
 
   std::string_view path() const { return target.substr(0, target.find('?')); }
   std::string_view query() const;                             // Without '?'; may be empty.

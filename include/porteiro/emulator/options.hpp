@@ -9,6 +9,7 @@
 #include "porteiro/kms/key_cache.hpp"
 #include "porteiro/kms/kms.hpp"
 #include "porteiro/lambda/functions.hpp"
+#include "porteiro/protocols/sqs.hpp"
 #include "porteiro/queue/queue.hpp"
 #include "porteiro/readmodels/read_models.hpp"
 #include "porteiro/stores/store.hpp"
@@ -36,6 +37,8 @@ struct Options {
   std::vector<kms::TokenOptions> tokens;
   std::vector<stores::StoreOptions> stores;
   std::vector<queue::Options> queues;
+  protocols::AwsOptions aws;
+  protocols::SqsOptions sqs;
   std::vector<FunctionDefinition> functions;
   std::vector<lambda::SourceOptions> sources;  // Those of routes included.
   gateway::Options gateway;

@@ -55,8 +55,9 @@ class Functions {
 
   // Feeds a function from a queue. `replied` gets the outcome of each route event, before the
   // message is deleted; an ordinary mapping has none. An error to be retried leaves the message
-  // for its visibility timeout, every other outcome deletes it; so does a body that is no event
-  // (counted and noted; `replied` hears nothing). Messages are received only when a worker is free.
+  // for its visibility timeout, every other outcome deletes it. A body that is no event comes to an
+  // ordinary mapping as the data of one of type "message.received"; of a route's queue (or if it is
+  // no text) it is deleted, counted and noted. Messages are received only when a worker is free.
   //
   // A batch succeeds or fails as a whole, unless its reply (2xx) says which of its events failed:
   // {"batchItemFailures":[{"itemIdentifier": event id}, …]}; their messages stay.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,8 @@ struct ReceiveRequest {
   std::size_t max = 1;
   Duration visibility{-1};   // Negative: the queue's own. At most 12 h.
   std::string attempt_id{};  // ReceiveRequestAttemptId, for FIFO queues; empty: none.
+  // Of a long poll: when this is set and has expired, it gets nothing any more.
+  std::optional<std::weak_ptr<const void>> caller{};
 };
 
 struct Depth {
@@ -81,7 +84,7 @@ class Queue {
   // within 5 minutes gives the same deliveries again, hidden anew, as long as each of them counts.
   std::vector<Delivery> receive(const ReceiveRequest& request);
   std::vector<Delivery> receive(std::size_t max, Duration visibility = Duration(-1)) {
-    return receive(ReceiveRequest{max, visibility, {}});
+    return receive(ReceiveRequest{max, visibility, {}, {}});
   }
 
   // Long poll: completes as soon as there is a message, or empty after `wait`. Waiters are served

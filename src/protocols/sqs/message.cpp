@@ -26,7 +26,7 @@ constexpr int number_exponent_max = 126;
 bool digit(char c) { return c >= '0' && c <= '9'; }
 bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+std::string in_quotes(std::string_view name) { return "'" + std::string(name) + "'"; }
 
 Failure invalid(std::string text) { return {&aws::invalid_parameter, std::move(text)}; }
 
@@ -84,7 +84,7 @@ bool valid_number(std::string_view text) {
 }
 
 Answer<queue::Attribute> attribute_of(const AttributeInput& input) {
-  const std::string name = quoted(input.name);
+  const std::string name = in_quotes(input.name);
   if (!valid_name(input.name)) {
     return invalid("The message attribute name " + name +
                    " is invalid: it has 1 to 256 of A-Z, a-z, 0-9, underscore, hyphen and period, "
@@ -114,7 +114,7 @@ Answer<queue::Attribute> attribute_of(const AttributeInput& input) {
   const Text& other = binary ? input.string_value : input.binary_value;
   if (!value || value->empty() || other) {
     return invalid("Message (user) attribute " + name + " must contain a non-empty value of type " +
-                   quoted(type.substr(0, 6)) + ".");
+                   in_quotes(type.substr(0, 6)) + ".");
   }
   queue::Attribute attribute{std::string(input.name), std::string(type), {}};
   if (binary) {
@@ -143,14 +143,14 @@ Answer<void> take_attributes(const MessageInput& input, queue::SendRequest& out)
     PORTEIRO_TRY(auto taken, attribute_of(attribute));
     for (const queue::Attribute& earlier : out.attributes) {
       if (earlier.name == taken.name) {
-        return invalid("Message (user) attribute " + quoted(taken.name) + " comes twice.");
+        return invalid("Message (user) attribute " + in_quotes(taken.name) + " comes twice.");
       }
     }
     out.attributes.push_back(std::move(taken));
   }
   for (const AttributeInput& attribute : input.system_attributes) {
     if (attribute.name != "AWSTraceHeader") {
-      return invalid("Message (system) attribute " + quoted(attribute.name) +
+      return invalid("Message (system) attribute " + in_quotes(attribute.name) +
                      " is not known: there is only AWSTraceHeader.");
     }
     const std::string_view value = attribute.string_value.value_or("");

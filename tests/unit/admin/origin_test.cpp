@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "porteiro/admin/admin.hpp"
+
 namespace porteiro::admin {
 
 TEST_CASE("origin: which hosts are this machine's own") {
@@ -19,6 +21,18 @@ TEST_CASE("origin: which hosts are this machine's own") {
     CAPTURE(host);
     CHECK_FALSE(is_local_host(host));
   }
+}
+
+TEST_CASE("origin: a page of elsewhere is known by its Origin") {
+  const auto foreign = [](std::vector<http::HeaderView> headers) {
+    return is_foreign_page(
+        {.method = "POST", .target = "/", .headers = headers, .body = {}, .peer = {}});
+  };
+  CHECK_FALSE(foreign({}));
+  CHECK_FALSE(foreign({{"Host", "porteiro:4566"}}));
+  CHECK_FALSE(foreign({{"Origin", "http://localhost:3000"}}));
+  CHECK(foreign({{"Origin", "https://example.com"}}));
+  CHECK(foreign({{"Origin", "null"}}));
 }
 
 TEST_CASE("origin: every Host and Origin of a request counts") {

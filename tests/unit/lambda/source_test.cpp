@@ -164,6 +164,26 @@ TEST_CASE("source: what is no event is deleted, counted and noted") {
         std::string::npos);
 }
 
+TEST_CASE("source: what clients send as they like comes as an event's data") {
+  Routed b;
+  std::vector<events::Event> seen;
+  b.make(options("f"), [&](auto invocation, Services&, Completion done) {
+    seen.push_back(invocation->event());
+    done(Reply{});
+  });
+  b.source({.function = "f"}, false);
+  const Id id = b.q->send({.body = "{\"a\":1}"}).value().id;
+  REQUIRE(b.q->send({.body = "plain \"text\""}).has_value());
+  b.settle();
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].id == id);
+  CHECK(seen[0].type == "message.received");
+  CHECK(seen[0].source == "/porteiro/queue/q");
+  CHECK(seen[0].data == "{\"a\":1}");
+  CHECK(seen[1].data == "\"plain \\\"text\\\"\"");
+  CHECK(b.q->depth().total() == 0);
+}
+
 TEST_CASE("source: a worker that crashes leaves its message until the visibility timeout") {
   Routed b;
   int effects = 0;
@@ -220,7 +240,7 @@ TEST_CASE("source: a window holds a worker, and gives it back when nothing comes
     done(Reply{});
   });
   b.source({.function = "f", .batch_max = 3, .window = 1s}, false);
-  REQUIRE(b.q->send({.body = "not an event"}).has_value());
+  REQUIRE(b.q->send({.body = "\xff"}).has_value());
   b.settle();
   bool replied = false;
   b.functions->invoke("f", {b.event("x")}, [&](Result<Reply>) { replied = true; });

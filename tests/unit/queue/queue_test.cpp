@@ -220,6 +220,22 @@ TEST_CASE("queue: a waiter may send, wait again or end the queue") {
   CHECK(b.queues == nullptr);
 }
 
+TEST_CASE("queue: a waiter whose caller has gone is passed over") {
+  Bench b({{.name = "q"}});
+  std::string served;
+  auto caller = std::make_shared<const int>(1);
+  ReceiveRequest request;
+  request.caller = std::weak_ptr<const void>(caller);
+  const auto first = b.q().receive_wait(
+      request, 20s, [&](std::vector<Delivery> got) { served += "first=" + bodies(got) + ";"; });
+  const auto second = b.q().receive_wait(
+      {}, 20s, [&](std::vector<Delivery> got) { served += "second=" + bodies(got) + ";"; });
+  caller.reset();
+  send(b.q(), "a");
+  b.settle();
+  CHECK(served == "first=;second=a;");
+}
+
 TEST_CASE("queue: a watcher is told what waiters leave, and receives nothing by that") {
   Bench b({{.name = "q", .visibility_timeout = 5s, .in_flight_max = 1}});
   int told = 0, other = 0;

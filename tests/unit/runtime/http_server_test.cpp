@@ -25,6 +25,7 @@ http::Response text(std::string body) {
 struct Held {  // A request that the test answers when it wants to.
   std::string target;
   http::Responder respond;
+  std::weak_ptr<const void> client{};
 };
 
 // A server whose handler answers at once with "METHOD TARGET BODY", or holds what starts with
@@ -43,7 +44,7 @@ struct Fixture {
     ++requests;
     last_headers = request.headers.size();
     if (request.target.starts_with("/hold")) {
-      held.push_back({std::string(request.target), std::move(respond)});
+      held.push_back({std::string(request.target), std::move(respond), *request.client});
       return;
     }
     std::string body(request.method);
@@ -404,7 +405,9 @@ TEST_CASE("http_server: answers for a client that has gone, or after the server,
     RawClient client(fixture.server->port());
     client.send("GET /hold1 HTTP/1.1\r\nHost: x\r\n\r\nGET /hold2 HTTP/1.1\r\nHost: x\r\n\r\n");
     run_until(*fixture.runtime, [&] { return fixture.held.size() == 2; });
+    CHECK_FALSE(fixture.held[0].client.expired());
   }
+  run_until(*fixture.runtime, [&] { return fixture.held[0].client.expired(); });
   fixture.held[0].respond(text(std::string(3'000'000, 'x')));
   fixture.held[1].respond(text("nobody"));
   run_until(*fixture.runtime, [&] { return fixture.server->connections() == 0; });
