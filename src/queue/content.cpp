@@ -8,7 +8,6 @@ namespace porteiro::queue {
 namespace {
 
 constexpr std::size_t lengths_bytes = 8;
-constexpr std::size_t attributes_max = 10;  // AWS SQS.
 
 std::uint32_t u32_at(const char* data) {
   std::uint32_t value = 0;
@@ -36,7 +35,7 @@ bool unpack_attributes(std::string_view packed, std::vector<Attribute>& out) {
   ByteReader reader(packed);
   while (!reader.rest().empty()) {
     const auto name = reader.sized(), type = reader.sized(), value = reader.sized();
-    if (!value || out.size() == attributes_max) return false;
+    if (!value) return false;
     out.push_back({std::string(*name), std::string(*type), std::string(*value)});
   }
   return true;

@@ -1,5 +1,7 @@
 #include "queue/deduplication.hpp"
 
+#include <algorithm>
+
 namespace porteiro::queue {
 
 const Deduplication::First* Deduplication::find(std::string_view key, Time now) {
@@ -30,9 +32,12 @@ void Deduplication::clear() {
 }
 
 void Deduplication::append_to(std::string& out) const {
-  append_u32(out, static_cast<std::uint32_t>(keys_.size()));
+  const auto kept = std::count_if(firsts_.begin(), firsts_.end(),
+                                  [](const auto& each) { return !each.second.ephemeral; });
+  append_u32(out, static_cast<std::uint32_t>(kept));
   for (const std::string& key : keys_) {
     const First& first = firsts_.find(key)->second;
+    if (first.ephemeral) continue;
     append_sized(out, key);
     append_u64(out, first.id.high);
     append_u64(out, first.id.low);
@@ -49,7 +54,7 @@ bool Deduplication::read(ByteReader& reader) {
     const auto high = reader.u64(), low = reader.u64(), number = reader.u64(), sent = reader.u64();
     if (!key || !sent) return false;
     remember(std::string(*key),
-             {{*high, *low}, *number, Time(Duration(static_cast<std::int64_t>(*sent)))});
+             {{*high, *low}, *number, Time(Duration(static_cast<std::int64_t>(*sent))), false});
   }
   return true;
 }

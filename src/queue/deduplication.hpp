@@ -19,6 +19,7 @@ class Deduplication {
     Id id;
     std::uint64_t number;
     Time sent;
+    bool ephemeral;  // As the message: not kept, or a client could not send it again.
   };
   const First* find(std::string_view key, Time now);  // Null: none within the interval.
   void remember(std::string key, First first);        // In the order of `sent`.

@@ -85,7 +85,7 @@ std::optional<std::vector<Delivery>> Queue::State::repeat(const ReceiveRequest& 
     attempt_ids.pop_front();
   }
   const auto found = attempts.find(request.attempt_id);
-  if (found == attempts.end()) return {};
+  if (found == attempts.end() || found->second.until <= now) return {};
   for (const Attempt::Part& part : found->second.parts) {
     const auto slot = counting(part.receipt);
     if (!slot || slab[slot.value()].where != Where::in_flight ||
@@ -150,8 +150,13 @@ void Queue::State::accept_moved(std::uint32_t from, std::string_view source,
   s.first_received = message.first_received;
   s.ephemeral = message.ephemeral;
   s.number = next_number++;
-  if (options.fifo) groups.join(slot, message.group);
-  enter(slot, Where::ready, 0);
+  Time visible_from{};
+  if (options.fifo) {
+    groups.join(slot, message.group);
+    visible_from = groups.visible_from(slot);  // It overtakes none of its group.
+  }
+  const bool late = visible_from > env.scheduler.now();
+  enter(slot, late ? Where::delayed : Where::ready, late ? key_of(visible_from) : 0);
   if (!s.ephemeral) journal.moved(source, from, options.name, slot, s);
 }
 

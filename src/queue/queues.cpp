@@ -161,7 +161,7 @@ Result<void> Queues::restore(std::string_view snapshot) {
 Result<void> Queues::State::restore_queue(ByteReader& reader) {
   const auto name = reader.sized();
   const auto flags = reader.u32();
-  if (!flags || name->empty()) return damaged("snapshot");
+  if (!name || !flags || name->empty()) return damaged("snapshot");
   Queue::State* queue = state_of(*name);
   const bool known = queue != nullptr;
   if (!known) {
@@ -233,8 +233,9 @@ Result<void> Queues::State::replay(EntryKind kind, Queue::State& queue, ByteRead
     Queue::State* to = state_of(*target);
     if (to == nullptr) return undeclared(*target);
     auto message = read_message(reader);
+    const bool by_task = message && message->content.receives == 0;  // Else it was given up.
     applied = message && queue.apply_removed(*slot) && to->apply_put(std::move(*message));
-    tasks.apply_moved(queue.options.name);
+    if (applied && by_task) tasks.apply_moved(queue.options.name);
   } else {
     applied = replay_of_slot(kind, queue, reader);
   }

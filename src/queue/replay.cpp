@@ -6,7 +6,7 @@
 namespace porteiro::queue {
 namespace {
 
-constexpr std::uint32_t made_by_client = 1, configured = 2;
+constexpr std::uint32_t client_flag = 1, configured_flag = 2;
 
 }  // namespace
 
@@ -15,7 +15,7 @@ void Queue::State::remember_sent(std::uint32_t slot) {
   std::string key(s.content.deduplication_id());
   if (!options.fifo || key.empty()) return;
   if (options.deduplicate_by_group) key = std::string(s.content.group()) + '\0' + key;
-  deduplication.remember(std::move(key), {s.id, s.number, s.sent});
+  deduplication.remember(std::move(key), {s.id, s.number, s.sent, false});
 }
 
 bool Queue::State::apply_put(StoredMessage stored) {
@@ -64,8 +64,7 @@ void Queue::State::snapshot(std::string& out) const {
     if (slab.taken(i) && !slab[i].ephemeral) kept.emplace_back(slab[i].number, i);
   }
   std::sort(kept.begin(), kept.end());
-  const std::uint32_t flags =
-      (declared ? 0 : made_by_client) | (modified == created ? 0 : configured);
+  const std::uint32_t flags = (declared ? 0 : client_flag) | (configured ? configured_flag : 0);
   append_sized(out, options.name);
   append_u32(out, flags);
   append_time(out, created);
@@ -84,8 +83,11 @@ bool Queue::State::restore(std::uint32_t flags, ByteReader& reader) {
     auto read = read_options(reader);
     if (!read) return false;
     // What the config declares, a client of earlier may have made with other options.
-    const bool applies = !declared || (flags & configured) != 0;
-    if (applies && read->fifo == options.fifo) apply_configured(*modified_at, std::move(*read));
+    const bool applies = !declared || (flags & configured_flag) != 0;
+    if (applies && read->fifo == options.fifo) {
+      apply_configured(*modified_at, std::move(*read));
+      configured = (flags & configured_flag) != 0;
+    }
     created = *created_at;
     modified = *modified_at;
   }

@@ -159,7 +159,7 @@ Result<Sent> Queue::State::send(SendRequest request) {
   const bool ephemeral = message.ephemeral;
   const std::uint32_t slot = store(std::move(message), now + delay, now);
   const std::uint64_t number = options.fifo ? slab[slot].number : 0;
-  if (options.fifo) deduplication.remember(std::move(key), {next_id, number, now});
+  if (options.fifo) deduplication.remember(std::move(key), {next_id, number, now, ephemeral});
   return Sent{next_id, ephemeral ? journal::Sequence{0} : journal.last(), number};
 }
 
@@ -237,6 +237,7 @@ void Queue::State::reset() {
   deduplication.clear();
   options = declared_options;
   modified = created;
+  configured = false;
 }
 
 journal::Sequence Queue::State::configure(Options changed) {
@@ -248,6 +249,7 @@ void Queue::State::apply_configured(Time at, Options changed) {
   changed.name = options.name;
   options = std::move(changed);
   modified = at;
+  configured = true;
   arm(key_of(at));  // The retention may be shorter now.
 }
 

@@ -32,6 +32,7 @@ class Queue::Waiter : public std::enable_shared_from_this<Queue::Waiter> {
   std::function<void()> ready;
   std::list<Waiter*>::iterator place;
   std::optional<Deadline> deadline;
+  bool repeats = false;  // Its attempt id gave something before; not yet looked at.
 };
 
 // What all queues of an emulator share.
@@ -92,6 +93,7 @@ struct Queue::State {
   const bool declared;
   const telemetry::Name name;
   Time created, modified;
+  bool configured = false;  // Since it was made; kept also at the instant of `created`.
   Lost lost;
 
  private:
@@ -125,6 +127,7 @@ struct Queue::State {
 
   void serve_soon();
   void serve();
+  void serve_repeats();  // May end this queue, as serve().
   void expire_waiters(Time now);
   void arm(std::int64_t deadline);
   void on_timer();
@@ -156,6 +159,7 @@ struct Queue::State {
   std::map<Waiter::Deadline, Waiter*> deadlines;
   std::uint64_t waiter_number = 0;
   bool serve_posted = false;
+  bool repeats_wait = false;
 
   Timer timer;
   std::int64_t armed;  // When the timer rings; the largest number when it does not run.

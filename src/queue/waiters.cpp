@@ -1,4 +1,5 @@
 // Who waits for messages: long polls, watchers, and the queue's timer.
+#include <algorithm>
 #include <limits>
 
 #include "queue/state.hpp"
@@ -18,6 +19,8 @@ std::shared_ptr<Queue::Waiter> Queue::State::wait(ReceiveRequest request, Durati
   waiter->request = std::move(request);
   waiter->done = std::move(done);
   waiter->place = waiters.insert(waiters.end(), waiter.get());
+  waiter->repeats = attempts.contains(waiter->request.attempt_id);
+  repeats_wait |= waiter->repeats;
   if (wait != Duration::max()) {
     const Time due = env.scheduler.now() + std::max(wait, Duration::zero());
     waiter->deadline = {due, ++waiter_number};
@@ -50,13 +53,16 @@ void Queue::State::withdraw(Waiter& waiter) {
 void Queue::State::end_waits() {
   while (!waiters.empty()) {
     Waiter& waiter = *waiters.front();
-    env.scheduler.post([done = std::move(waiter.done)]() mutable { done({}); });
+    env.scheduler.post([weak = waiter.weak_from_this()] {
+      if (const auto ended = weak.lock()) std::exchange(ended->done, Done())({});
+    });
     withdraw(waiter);
   }
 }
 
 void Queue::State::serve_soon() {
-  if (serve_posted || first_ready() == no_slot || (waiters.empty() && watchers.empty())) return;
+  const bool idle = first_ready() == no_slot || (waiters.empty() && watchers.empty());
+  if (serve_posted || (idle && !repeats_wait)) return;
   serve_posted = true;
   env.scheduler.post([this, weak = std::weak_ptr(alive)] {
     if (weak.expired() || !serve_posted) return;
@@ -69,6 +75,8 @@ void Queue::State::serve_soon() {
 // Runs callbacks, each of which may end this queue.
 void Queue::State::serve() {
   const std::weak_ptr<int> weak(alive);
+  if (repeats_wait) serve_repeats();
+  if (weak.expired()) return;
   while (!waiters.empty() && first_ready() != no_slot) {
     Waiter& waiter = *waiters.front();
     const auto& caller = waiter.request.caller;
@@ -87,6 +95,25 @@ void Queue::State::serve() {
     if (weak.expired()) return;
   }
   telling = watchers.end();
+}
+
+// Their messages are in flight: they wait for no others.
+void Queue::State::serve_repeats() {
+  const std::weak_ptr<int> weak(alive);
+  while (repeats_wait) {
+    const auto found = std::find_if(waiters.begin(), waiters.end(),
+                                    [](const Waiter* waiter) { return waiter->repeats; });
+    repeats_wait = found != waiters.end();
+    if (!repeats_wait) return;
+    Waiter& waiter = **found;
+    waiter.repeats = false;
+    auto deliveries = repeat(waiter.request, env.scheduler.now());
+    if (!deliveries) continue;
+    Done done = std::move(waiter.done);
+    withdraw(waiter);
+    done(std::move(*deliveries));
+    if (weak.expired()) return;
+  }
 }
 
 void Queue::State::expire_waiters(Time now) {
