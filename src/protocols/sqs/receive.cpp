@@ -74,6 +74,7 @@ Answer<Done> receive_message(Call& call) {
                                       "): delete some, or wait until they are visible again."};
     }
     if (checked.wait == Duration::zero()) return Done{};
+    if (call.request.client != nullptr) checked.request.caller = *call.request.client;
     return call.service.poll(call, *queue, std::move(checked.request), checked.wait,
                              std::move(wanted));
   }
@@ -83,7 +84,7 @@ Answer<Done> receive_message(Call& call) {
   call.out.open_list("Messages");
   for (const queue::Delivery& delivery : deliveries) write_delivery(context, delivery);
   call.out.close_list();
-  return Done{};
+  return Done{call.service.last_sequence()};  // That it was received survives, too.
 }
 
 }  // namespace porteiro::protocols::sqs

@@ -345,7 +345,8 @@ void Service::deliver(std::uint64_t number, std::vector<queue::Delivery> deliver
     for (const queue::Delivery& delivery : deliveries) write_delivery(context, delivery);
     out.close_list();
   }
-  answer(action, poll.xml, std::move(body), 0, std::move(poll.respond));
+  const journal::Sequence sequence = deliveries.empty() ? 0 : last_sequence();
+  answer(action, poll.xml, std::move(body), sequence, std::move(poll.respond));
 }
 
 // In the order they came. A client that polls again at once is not met a second time.
