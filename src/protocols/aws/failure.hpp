@@ -20,8 +20,9 @@ struct Failure {
 };
 
 template <class T>
-using Answer = BOOST_OUTCOME_V2_NAMESPACE::basic_result<
-    T, Failure, BOOST_OUTCOME_V2_NAMESPACE::policy::terminate>;
+using Answer =
+    BOOST_OUTCOME_V2_NAMESPACE::basic_result<T, Failure,
+                                             BOOST_OUTCOME_V2_NAMESPACE::policy::terminate>;
 
 // The errors of all services (AWS "Common Errors"; the names in JSON are Coral's).
 #define PORTEIRO_CORAL "com.amazon.coral.service#"

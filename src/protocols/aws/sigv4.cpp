@@ -90,10 +90,10 @@ Answer<Claim> claim_of_query(const http::Request& request) {
     return percent_decode(request.query_value(name)).value_or("");
   };
   Claim claim;
-  if (value("X-Amz-Algorithm") != algorithm ||
-      !take_credential(value("X-Amz-Credential"), claim)) {
-    return incomplete("AWS query-string parameters must include a known 'X-Amz-Algorithm' and a "
-                      "whole 'X-Amz-Credential'.");
+  if (value("X-Amz-Algorithm") != algorithm || !take_credential(value("X-Amz-Credential"), claim)) {
+    return incomplete(
+        "AWS query-string parameters must include a known 'X-Amz-Algorithm' and a "
+        "whole 'X-Amz-Credential'.");
   }
   claim.time = value("X-Amz-Date");
   claim.signed_headers = value("X-Amz-SignedHeaders");
@@ -107,8 +107,9 @@ Answer<Claim> claim_of_query(const http::Request& request) {
   }
   claim.expires_s = seconds;
   if (claim.time.empty() || claim.signed_headers.empty() || claim.signature.empty()) {
-    return incomplete("AWS query-string parameters must include 'X-Amz-Date', "
-                      "'X-Amz-SignedHeaders' and 'X-Amz-Signature'.");
+    return incomplete(
+        "AWS query-string parameters must include 'X-Amz-Date', "
+        "'X-Amz-SignedHeaders' and 'X-Amz-Signature'.");
   }
   return claim;
 }
@@ -235,9 +236,8 @@ std::string signature_of(const http::Request& request, const Claim& claim,
 
 Answer<void> check_parts(const http::Request& request, const Claim& claim, Scope scope) {
   if (claim.service != scope.service || claim.region != scope.region) {
-    return Failure{&wrong_signature, "Credential should be scoped to " +
-                                         std::string(scope.region) + "/" +
-                                         std::string(scope.service) + "."};
+    return Failure{&wrong_signature, "Credential should be scoped to " + std::string(scope.region) +
+                                         "/" + std::string(scope.service) + "."};
   }
   if (!signs(claim.signed_headers, "host")) {
     return Failure{&wrong_signature, "'Host' must be a 'SignedHeader' in the AWS Authorization."};
@@ -255,8 +255,8 @@ Answer<void> check_parts(const http::Request& request, const Claim& claim, Scope
 // "AKID/20150830/us-east-1/sqs/aws4_request", its slashes escaped or not: the part of that number.
 std::string_view scope_part(std::string_view credential, int number) {
   for (;; --number) {
-    const std::size_t end = std::min({credential.find('/'), credential.find("%2F"),
-                                      credential.find("%2f"), credential.size()});
+    const std::size_t end = std::min(
+        {credential.find('/'), credential.find("%2F"), credential.find("%2f"), credential.size()});
     if (number == 0) return credential.substr(0, end);
     if (end == credential.size()) return {};
     credential.remove_prefix(end + (credential[end] == '/' ? 1 : 3));

@@ -20,12 +20,13 @@ bool valid_id(std::string_view id) {
 Answer<void> check_batch(const Input& input, std::string_view entry) {
   const auto& entries = input.entries;
   if (entries.empty()) {
-    return Failure{&empty_batch, "There should be at least one " + std::string(entry) +
-                                     " in the request."};
+    return Failure{&empty_batch,
+                   "There should be at least one " + std::string(entry) + " in the request."};
   }
   if (entries.size() > entries_max) {
-    return Failure{&too_many_entries, "Maximum number of entries per request are 10. You have sent " +
-                                          std::to_string(entries.size()) + "."};
+    return Failure{&too_many_entries,
+                   "Maximum number of entries per request are 10. You have sent " +
+                       std::to_string(entries.size()) + "."};
   }
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (!entries[i].id) {

@@ -32,9 +32,8 @@ class Decoder {
   Answer<void> run() {
     if (!valid_utf8(body_)) fail("The request's body is not UTF-8.");
     if (!failure_) {
-      const bool whole = scan_object(body_, [this](std::string_view name, std::string_view raw) {
-        return member(name, raw);
-      });
+      const bool whole = scan_object(
+          body_, [this](std::string_view name, std::string_view raw) { return member(name, raw); });
       if (!whole && !failure_) fail("The request's body is not one JSON object.");
     }
     if (failure_) return std::move(*failure_);
@@ -187,8 +186,6 @@ class Decoder {
 
 }  // namespace
 
-Answer<void> decode_json(std::string_view body, Input& input) {
-  return Decoder(body, input).run();
-}
+Answer<void> decode_json(std::string_view body, Input& input) { return Decoder(body, input).run(); }
 
 }  // namespace porteiro::protocols::sqs

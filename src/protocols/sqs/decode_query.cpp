@@ -47,13 +47,13 @@ class Decoder {
     const Key key = split(pair.name);
     if (TextList* const list = list_of(key.head)) {
       if (!key.rest.empty()) return refused(pair.name, "is not known.");
-      PORTEIRO_TRY(std::string_view* slot, element(pair.name, key.number, *list));
+      PORTEIRO_TRY(std::string_view * slot, element(pair.name, key.number, *list));
       return plain(pair, *slot);
     }
     if (key.head == "Attribute") return map(pair, key, input_.attributes, "Name");
     if (key.head == "Tag") return map(pair, key, input_.tags, "Key");
     if (key.numbered && key.head.ends_with("BatchRequestEntry")) {
-      PORTEIRO_TRY(MessageInput* entry, element(pair.name, key.number, input_.entries));
+      PORTEIRO_TRY(MessageInput * entry, element(pair.name, key.number, input_.entries));
       entry->given = true;
       return message(pair, key.rest, *entry);
     }
@@ -62,9 +62,9 @@ class Decoder {
 
   // Lists have no gaps, maps no values without a name.
   Answer<void> finish() {
-    for (const TextList* list : {&input_.attribute_names, &input_.system_attribute_names,
-                                 &input_.message_attribute_names, &input_.tag_keys,
-                                 &input_.account_ids, &input_.actions}) {
+    for (const TextList* list :
+         {&input_.attribute_names, &input_.system_attribute_names, &input_.message_attribute_names,
+          &input_.tag_keys, &input_.account_ids, &input_.actions}) {
       for (const std::string_view text : *list) {
         if (text.data() == nullptr) return gap();
       }
@@ -148,7 +148,7 @@ class Decoder {
 
   static Answer<void> attribute(const aws::FormPair& pair, const Key& key,
                                 std::vector<AttributeInput>& out) {
-    PORTEIRO_TRY(AttributeInput* slot, element(pair.name, key.number, out));
+    PORTEIRO_TRY(AttributeInput * slot, element(pair.name, key.number, out));
     if (key.rest == "Name") return plain(pair, slot->name);
     if (key.rest == "Value.DataType") return text(pair, slot->type);
     if (key.rest == "Value.StringValue") return text(pair, slot->string_value);

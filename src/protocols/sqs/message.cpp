@@ -155,8 +155,9 @@ Answer<void> take_attributes(const MessageInput& input, queue::SendRequest& out)
     }
     const std::string_view value = attribute.string_value.value_or("");
     if (attribute.type != "String" || value.empty() || !valid_contents(value)) {
-      return invalid("Message (system) attribute 'AWSTraceHeader' must contain a non-empty value "
-                     "of type 'String'.");
+      return invalid(
+          "Message (system) attribute 'AWSTraceHeader' must contain a non-empty value "
+          "of type 'String'.");
     }
     out.trace_header = value;
   }
@@ -204,8 +205,9 @@ Answer<void> take_order(const MessageInput& input, const queue::Options& queue,
   if (!queue.fifo) return ok();
   if (!input.group) return aws::missing("MessageGroupId");
   if (!input.deduplication_id && !queue.content_based_deduplication) {
-    return invalid("The queue should either have ContentBasedDeduplication enabled or "
-                   "MessageDeduplicationId provided explicitly");
+    return invalid(
+        "The queue should either have ContentBasedDeduplication enabled or "
+        "MessageDeduplicationId provided explicitly");
   }
   return ok();
 }

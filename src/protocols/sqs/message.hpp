@@ -1,5 +1,6 @@
 // The rules for what a message may hold, and the digests clients check it with (Amazon SQS API
-// reference, SendMessage and MessageAttributeValue; developer guide, "Amazon SQS message metadata").
+// reference, SendMessage and MessageAttributeValue; developer guide, "Amazon SQS message
+// metadata").
 #pragma once
 #include <cstdint>
 #include <string>

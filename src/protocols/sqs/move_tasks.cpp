@@ -83,8 +83,8 @@ void write(Call& call, const queue::MoveTask& task) {
   out.number("ApproximateNumberOfMessagesMoved", task.moved);
   out.number("ApproximateNumberOfMessagesToMove", task.to_move);
   if (!task.failure.empty()) out.text("FailureReason", task.failure);
-  const auto started = std::chrono::duration_cast<std::chrono::milliseconds>(
-      task.started.time_since_epoch());
+  const auto started =
+      std::chrono::duration_cast<std::chrono::milliseconds>(task.started.time_since_epoch());
   out.number("StartedTimestamp", static_cast<std::uint64_t>(started.count()));
   out.close_item(tag);
 }
@@ -112,8 +112,9 @@ Answer<Done> start_message_move_task(Call& call) {
       source, destination, in.per_second_max ? static_cast<std::uint32_t>(per_second) : 0);
   if (!started) {
     if (started.error().code == Errc::conflict) {
-      return invalid("There is already a task running. Only one active task is allowed for a "
-                     "source queue arn at a given time.");
+      return invalid(
+          "There is already a task running. Only one active task is allowed for a "
+          "source queue arn at a given time.");
     }
     return failure_of(started.error());
   }

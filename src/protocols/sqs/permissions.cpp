@@ -118,7 +118,7 @@ Answer<Done> keep(queue::Queue& queue, const Document& policy) {
 }  // namespace
 
 Answer<Done> add_permission(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   PORTEIRO_TRY(check(call.in));
   const std::string arn = call.service.arn_of(queue->options().name);
   Document policy = policy_of(queue->options(), arn);
@@ -131,7 +131,7 @@ Answer<Done> add_permission(Call& call) {
 }
 
 Answer<Done> remove_permission(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   if (!call.in.label) return aws::missing("Label");
   Document policy = policy_of(queue->options(), call.service.arn_of(queue->options().name));
   Document& statements = policy["Statement"];

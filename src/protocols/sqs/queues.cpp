@@ -28,12 +28,14 @@ Answer<void> check_name(std::string_view name, bool fifo) {
         plain_name(name.substr(0, name.size() - fifo_suffix.size()))) {
       return ok();
     }
-    return invalid("The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
-                   "underscores, must end with .fifo suffix and be 1 to 80 in length.");
+    return invalid(
+        "The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
+        "underscores, must end with .fifo suffix and be 1 to 80 in length.");
   }
   if (name.size() <= name_max && plain_name(name)) return ok();
-  return invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
-                 "length");
+  return invalid(
+      "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
+      "length");
 }
 
 Failure absent(const Call& call) {
@@ -50,8 +52,10 @@ Answer<Done> take_existing(Call& call, const queue::Queue& queue) {
   const queue::Options& options = queue.options();
   PORTEIRO_TRY(const auto other, differing_attribute(call.service, call.in.attributes, options));
   if (other) {
-    return Failure{&name_exists, "A queue already exists with the same name and a different value "
-                                 "for attribute " + *other};
+    return Failure{&name_exists,
+                   "A queue already exists with the same name and a different value "
+                   "for attribute " +
+                       *other};
   }
   call.out.text("QueueUrl", call.service.url_of(call.request, options.name));
   return Done{};
@@ -69,7 +73,8 @@ Answer<Page> page_of(std::vector<std::string> names, const Input& in) {
   auto from = names.begin();
   if (in.next_token) {
     const auto last = from_base64url(*in.next_token);
-    if (!last || last->empty() || !valid_utf8(*last)) return invalid("Invalid or expired next token.");
+    if (!last || last->empty() || !valid_utf8(*last))
+      return invalid("Invalid or expired next token.");
     from = std::upper_bound(names.begin(), names.end(), *last);
   }
   const std::int64_t most = in.results_max.value_or(results_max);
@@ -144,7 +149,7 @@ Answer<Done> delete_queue(Call& call) {
 
 Answer<Done> purge_queue(Call& call) {
   Service& service = call.service;
-  PORTEIRO_TRY(queue::Queue* queue, service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, service.queue_of(call));
   const std::string& name = queue->options().name;
   if (service.cooling(service.purged, name)) {
     return Failure{&purge_in_progress, "Only one PurgeQueue operation on " + name +
@@ -158,8 +163,7 @@ Answer<Done> purge_queue(Call& call) {
 Answer<Done> get_queue_url(Call& call) {
   if (!call.in.queue_name || call.in.queue_name->empty()) return aws::missing("QueueName");
   if (call.in.owner && *call.in.owner != call.service.aws.account) return absent(call);
-  PORTEIRO_TRY(const queue::Queue* queue,
-               call.service.queue_named(call, *call.in.queue_name));
+  PORTEIRO_TRY(const queue::Queue* queue, call.service.queue_named(call, *call.in.queue_name));
   call.out.text("QueueUrl", call.service.url_of(call.request, queue->options().name));
   return Done{};
 }
@@ -212,7 +216,7 @@ Answer<Done> get_queue_attributes(Call& call) {
 }
 
 Answer<Done> set_queue_attributes(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   if (call.in.attributes.empty()) return aws::missing("Attribute.Name");
   queue::Options options = queue->options();
   PORTEIRO_TRY(apply_attributes(call.service, call.in.attributes, false, options));

@@ -62,7 +62,7 @@ bool over_the_limit(const queue::Queue& queue) {
 }  // namespace
 
 Answer<Done> receive_message(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   const queue::Options& options = queue->options();
   PORTEIRO_TRY(Checked checked, check(call.in, options));
   PORTEIRO_TRY(Wanted wanted, Wanted::of(call.in));
@@ -79,7 +79,7 @@ Answer<Done> receive_message(Call& call) {
                              std::move(wanted));
   }
   const AwsOptions& aws = call.service.aws;
-  const ReplyContext context{call.out,   call.service.md5, wanted,       aws.account,
+  const ReplyContext context{call.out,   call.service.md5, wanted,      aws.account,
                              aws.region, options.name,     options.fifo};
   call.out.open_list("Messages");
   for (const queue::Delivery& delivery : deliveries) write_delivery(context, delivery);

@@ -64,11 +64,13 @@ Answer<void> set_redrive_policy(Service& service, std::string_view text, queue::
   if (!policy.is_object()) return refused(text, "Redrive policy is not a valid JSON map.");
   for (const char* name : {"deadLetterTargetArn", "maxReceiveCount"}) {
     if (policy.contains(name)) continue;
-    return refused(text, std::string("Redrive policy does not contain mandatory attribute: ") +
-                             name + ".");
+    return refused(
+        text, std::string("Redrive policy does not contain mandatory attribute: ") + name + ".");
   }
-  if (policy.size() > 2) return refused(text, "Only following attributes are supported: "
-                                              "[deadLetterTargetArn, maxReceiveCount].");
+  if (policy.size() > 2)
+    return refused(text,
+                   "Only following attributes are supported: "
+                   "[deadLetterTargetArn, maxReceiveCount].");
   const json& target = policy["deadLetterTargetArn"];
   const std::string name(target.is_string()
                              ? service.name_of_arn(target.get_ref<const std::string&>())
@@ -86,8 +88,9 @@ Answer<void> set_redrive_policy(Service& service, std::string_view text, queue::
   }
   if (name == options.name) return refused(text, "A queue cannot be its own dead-letter queue.");
   if (!allows(queue->options(), service.arn_of(options.name))) {
-    return refused(text, "The RedriveAllowPolicy of the dead letter target does not allow this "
-                         "source queue.");
+    return refused(text,
+                   "The RedriveAllowPolicy of the dead letter target does not allow this "
+                   "source queue.");
   }
   options.dead_letter_queue = name;
   options.receives_max = static_cast<std::uint32_t>(*count);
@@ -112,8 +115,9 @@ Answer<void> set_redrive_allow_policy(Service&, std::string_view text, queue::Op
     return bad("Invalid value for redrivePermission: it is allowAll, denyAll or byQueue.");
   }
   if (!valid_sources(policy)) {
-    return bad("Invalid value for sourceQueueArns: it is a list of 1 to 10 ARNs when "
-               "redrivePermission is byQueue, and absent otherwise.");
+    return bad(
+        "Invalid value for sourceQueueArns: it is a list of 1 to 10 ARNs when "
+        "redrivePermission is byQueue, and absent otherwise.");
   }
   set_note(options, "RedriveAllowPolicy", text);
   return ok();

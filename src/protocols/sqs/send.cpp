@@ -96,7 +96,7 @@ Answer<void> check_size(const Input& input) {
 }  // namespace
 
 Answer<Done> send_message(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   PORTEIRO_TRY(const Accepted accepted, send(call.service, *queue, call.in.message));
   write(call.out, accepted);
   return Done{accepted.sent.sequence};
@@ -104,7 +104,7 @@ Answer<Done> send_message(Call& call) {
 
 Answer<Done> send_message_batch(Call& call) {
   static constexpr BatchNames names{"SendMessageBatchRequestEntry", "SendMessageBatchResultEntry"};
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   PORTEIRO_TRY(check_batch(call.in, names.entry));
   PORTEIRO_TRY(check_order(call.in, queue->options()));
   PORTEIRO_TRY(check_size(call.in));

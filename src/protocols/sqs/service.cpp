@@ -119,8 +119,8 @@ std::string Service::arn_of(std::string_view name) const {
 
 std::string_view Service::name_of_arn(std::string_view text) const {
   const auto arn = aws::parse_arn(text);
-  const bool ours = arn && arn->service == "sqs" && arn->region == aws.region &&
-                    arn->account == aws.account;
+  const bool ours =
+      arn && arn->service == "sqs" && arn->region == aws.region && arn->account == aws.account;
   return ours ? arn->resource : std::string_view();
 }
 
@@ -179,8 +179,8 @@ Answer<const Action*> Service::read(const http::Request& request, bool json) {
   if (name.empty()) return Failure{&aws::missing_action, "The request must contain an Action."};
   const Action* const action = find_action(name);
   if (action == nullptr) {
-    return Failure{&aws::invalid_action, "The action " + std::string(name) +
-                                             " is not valid for this endpoint."};
+    return Failure{&aws::invalid_action,
+                   "The action " + std::string(name) + " is not valid for this endpoint."};
   }
   PORTEIRO_TRY(decode_query(form_, input_));
   return action;
@@ -188,8 +188,9 @@ Answer<const Action*> Service::read(const http::Request& request, bool json) {
 
 Answer<Done> Service::run(Call& call) {
   if (call.action.writes && journal_.full()) {
-    return Failure{&aws::unavailable,
-                   "Too much waits to become durable; nothing of this request was done. Try again."};
+    return Failure{
+        &aws::unavailable,
+        "Too much waits to become durable; nothing of this request was done. Try again."};
   }
   return call.action.run(call);
 }

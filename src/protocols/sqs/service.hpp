@@ -73,7 +73,8 @@ class Service : public std::enable_shared_from_this<Service> {
   const AwsOptions aws;
   const SqsOptions options;
   aws::Md5 md5;
-  std::map<std::string, Time, std::less<>> purged, deleted;  // Cool-downs: the names, and since when.
+  std::map<std::string, Time, std::less<>> purged,
+      deleted;  // Cool-downs: the names, and since when.
 
   // True: the name is still cooling down. Forgets what no longer is.
   bool cooling(std::map<std::string, Time, std::less<>>& since, std::string_view name) const;

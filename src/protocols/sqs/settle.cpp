@@ -65,7 +65,7 @@ Answer<journal::Sequence> change(queue::Queue& queue, const MessageInput& input)
 // One that is good: nothing but its id.
 template <class Settle>
 Answer<Done> batch(Call& call, const BatchNames& names, Settle settle) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   return run_batch(call, names, [&](const MessageInput& entry) -> Answer<journal::Sequence> {
     PORTEIRO_TRY(const journal::Sequence sequence, settle(*queue, entry));
     call.out.open_item(names.result);
@@ -78,7 +78,7 @@ Answer<Done> batch(Call& call, const BatchNames& names, Settle settle) {
 }  // namespace
 
 Answer<Done> delete_message(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   PORTEIRO_TRY(const journal::Sequence sequence, remove(*queue, call.in.message));
   return Done{sequence};
 }
@@ -88,16 +88,15 @@ Answer<Done> delete_message_batch(Call& call) {
 }
 
 Answer<Done> change_message_visibility(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   PORTEIRO_TRY(const journal::Sequence sequence, change(*queue, call.in.message));
   return Done{sequence};
 }
 
 Answer<Done> change_message_visibility_batch(Call& call) {
-  return batch(call,
-               {"ChangeMessageVisibilityBatchRequestEntry",
-                "ChangeMessageVisibilityBatchResultEntry"},
-               change);
+  return batch(
+      call, {"ChangeMessageVisibilityBatchRequestEntry", "ChangeMessageVisibilityBatchResultEntry"},
+      change);
 }
 
 }  // namespace porteiro::protocols::sqs

@@ -54,12 +54,12 @@ Answer<void> add_tags(const TextMap& tags, queue::Options& options) {
     options.notes[key_of(name)] = value;
   }
   if (count_tags(options) <= tags_max) return ok();
-  return Failure{&aws::invalid_parameter, "Too many tags added for queue " + options.name +
-                                              ": at most 50 are allowed."};
+  return Failure{&aws::invalid_parameter,
+                 "Too many tags added for queue " + options.name + ": at most 50 are allowed."};
 }
 
 Answer<Done> tag_queue(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   if (call.in.tags.empty()) return aws::missing("Tags");
   queue::Options options = queue->options();
   PORTEIRO_TRY(add_tags(call.in.tags, options));
@@ -67,7 +67,7 @@ Answer<Done> tag_queue(Call& call) {
 }
 
 Answer<Done> untag_queue(Call& call) {
-  PORTEIRO_TRY(queue::Queue* queue, call.service.queue_of(call));
+  PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   if (call.in.tag_keys.empty()) return aws::missing("TagKeys");
   queue::Options options = queue->options();
   for (const std::string_view name : call.in.tag_keys) options.notes.erase(key_of(name));

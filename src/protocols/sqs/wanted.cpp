@@ -63,8 +63,8 @@ class SystemAttributes {
     put(group_id, message.group);
     put(trace_header, message.trace_header);
     if (!message.dead_letter_source.empty() && context_.wanted.system(dead_letter_source)) {
-      put(dead_letter_source, aws::to_text({"sqs", context_.region, context_.account,
-                                            message.dead_letter_source}));
+      put(dead_letter_source,
+          aws::to_text({"sqs", context_.region, context_.account, message.dead_letter_source}));
     }
     out.close_map();
   }

@@ -113,3 +113,17 @@ TEST_CASE("json_scan: a string's value is unescaped") {
     CHECK_FALSE(string_value(wrong).has_value());
   }
 }
+
+TEST_CASE("json_scan: gives each element's raw text, and refuses what is no array") {
+  std::vector<std::string> elements;
+  const auto keep = [&elements](std::string_view element) {
+    elements.emplace_back(element);
+    return elements.size() < 3;
+  };
+  CHECK(scan_array(" [ 1 ,\"a]\", {\"b\":[2]} ,3] ", keep));
+  CHECK(elements == std::vector<std::string>{"1", "\"a]\"", "{\"b\":[2]}"});  // Then it stopped.
+  CHECK(scan_array("[]", [](std::string_view) { return true; }));
+  for (const std::string_view wrong : {"", "{}", "[", "[1", "[1,]", "[,1]", "[1 2]", "[1]x"}) {
+    CHECK_MESSAGE(!scan_array(wrong, [](std::string_view) { return true; }), wrong);
+  }
+}

@@ -95,13 +95,11 @@ class Client {
   Reply raw_json(const std::string& action, const std::string& body) {
     return finish(start_json(action, body));
   }
-  Reply call(const std::string& action, const json& body) {
-    return raw_json(action, body.dump());
-  }
+  Reply call(const std::string& action, const json& body) { return raw_json(action, body.dump()); }
   // The result of an action that has to succeed.
   json ok(const std::string& action, const json& body) {
     const Reply reply = call(action, body);
-    INFO(action << ": " << reply.body);
+    INFO(action, ": ", reply.body);
     REQUIRE(reply.status == 200);
     return reply.document();
   }
@@ -118,7 +116,7 @@ class Client {
   }
   Reply query_ok(const std::string& action, Pairs pairs, std::string_view path = "/") {
     const Reply reply = query(action, std::move(pairs), path);
-    INFO(action << ": " << reply.body);
+    INFO(action, ": ", reply.body);
     REQUIRE(reply.status == 200);
     return reply;
   }

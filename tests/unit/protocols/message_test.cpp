@@ -62,9 +62,9 @@ TEST_CASE("message: the characters SQS allows") {
         "\xef\xbf\xbd", "\xf0\x90\x80\x80", "0123456789abcdef \xe2\x82\xac"}) {
     CHECK_MESSAGE(valid_contents(good), to_hex(good));
   }
-  for (std::string bad : {std::string(1, '\0'), std::string("\x01"), std::string("\x1f"),
-                          std::string("\x0b"), std::string("\xef\xbf\xbe"),
-                          std::string("\xef\xbf\xbf")}) {
+  for (std::string bad :
+       {std::string(1, '\0'), std::string("\x01"), std::string("\x1f"), std::string("\x0b"),
+        std::string("\xef\xbf\xbe"), std::string("\xef\xbf\xbf")}) {
     for (std::size_t before = 0; before < 17; ++before) {  // At each place of a word.
       const std::string text = std::string(before, 'a') + bad + "bbbbbbbbb";
       CHECK_MESSAGE(!valid_contents(text), to_hex(text));
@@ -76,14 +76,13 @@ TEST_CASE("message: names and types of attributes") {
   CHECK(outcome(with_attribute("a.B-c_9", "String", "x")) == "");
   CHECK(outcome(with_attribute("a", "String.custom type", "x")) == "");
   CHECK(outcome(with_attribute(std::string(256, 'n'), "String", "x")) == "");
-  for (const std::string& name : {std::string(), std::string(".a"), std::string("a."),
-                                  std::string("a..b"), std::string("AWS.x"), std::string("amazon.x"),
-                                  std::string("a b"), std::string(257, 'n')}) {
+  for (const std::string& name :
+       {std::string(), std::string(".a"), std::string("a."), std::string("a..b"),
+        std::string("AWS.x"), std::string("amazon.x"), std::string("a b"), std::string(257, 'n')}) {
     CHECK(outcome(with_attribute(name, "String", "x")) == "InvalidParameterValue");
   }
-  for (const std::string& type :
-       {std::string(), std::string("string"), std::string("Strings"), std::string("Text"),
-        "String." + std::string(250, 't')}) {
+  for (const std::string& type : {std::string(), std::string("string"), std::string("Strings"),
+                                  std::string("Text"), "String." + std::string(250, 't')}) {
     CHECK(outcome(with_attribute("a", type, "x")) == "InvalidParameterValue");
   }
   CHECK(outcome(with_attribute("a", "String", "")) == "InvalidParameterValue");
@@ -103,9 +102,10 @@ TEST_CASE("message: a Number is one") {
     CHECK_MESSAGE(outcome(with_attribute("n", "Number.int", good)) == "", good);
   }
   for (const std::string& bad :
-       {std::string("x"), std::string("1x"), std::string("--1"), std::string("."), std::string("1e"),
-        std::string("1.2.3"), std::string(" 1"), std::string("NaN"), std::string("1e127"),
-        std::string("1e-129"), std::string(39, '9'), std::string("1e99999999999")}) {
+       {std::string("x"), std::string("1x"), std::string("--1"), std::string("."),
+        std::string("1e"), std::string("1.2.3"), std::string(" 1"), std::string("NaN"),
+        std::string("1e127"), std::string("1e-129"), std::string(39, '9'),
+        std::string("1e99999999999")}) {
     CHECK_MESSAGE(outcome(with_attribute("n", "Number", bad)) == "InvalidParameterValue", bad);
   }
 }

@@ -24,16 +24,15 @@ std::string authorization(std::string_view service, std::string_view headers,
 
 // The type of the error, after '#'; empty: verified.
 std::string outcome(const http::Request& request, std::string_view service, Time now = signed_at) {
-  const auto verified =
-      aws::verify_signature(request, credentials, {"us-east-1", service}, now);
+  const auto verified = aws::verify_signature(request, credentials, {"us-east-1", service}, now);
   if (verified) return {};
   return std::string(verified.error().kind->query_code);
 }
 
 struct Vanilla {  // "get-vanilla" of AWS's Signature Version 4 test suite.
-  std::string header = authorization(
-      "service", "host;x-amz-date",
-      "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
+  std::string header =
+      authorization("service", "host;x-amz-date",
+                    "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
   std::vector<http::HeaderView> headers{{"Host", "example.amazonaws.com"},
                                         {"X-Amz-Date", "20150830T123600Z"},
                                         {"Authorization", header}};
@@ -48,9 +47,9 @@ TEST_CASE("sigv4: AWS's test suite, get-vanilla") {
 }
 
 TEST_CASE("sigv4: AWS's test suite, get-vanilla-query-order-key-case") {
-  const std::string header = authorization(
-      "service", "host;x-amz-date",
-      "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
+  const std::string header =
+      authorization("service", "host;x-amz-date",
+                    "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500");
   const std::vector<http::HeaderView> headers{{"Host", "example.amazonaws.com"},
                                               {"X-Amz-Date", "20150830T123600Z"},
                                               {"Authorization", header}};
@@ -133,10 +132,12 @@ TEST_CASE("sigv4: a presigned URL counts as long as it says") {
       "Action=ListQueues&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%"
       "2Fus-east-1%2Fsqs%2Faws4_request&X-Amz-Date=20150830T123600Z&X-Amz-Expires=60&X-Amz-"
       "SignedHeaders=host";
-  const std::string canonical = "GET\n/\n" + query + "\nhost:localhost\n\nhost\n" +
-                                aws::sha256_hex("");
-  const std::string text = "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/sqs/"
-                           "aws4_request\n" + aws::sha256_hex(canonical);
+  const std::string canonical =
+      "GET\n/\n" + query + "\nhost:localhost\n\nhost\n" + aws::sha256_hex("");
+  const std::string text =
+      "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/sqs/"
+      "aws4_request\n" +
+      aws::sha256_hex(canonical);
   std::string key = "AWS4" + credentials[1].secret;
   for (const char* part : {"20150830", "us-east-1", "sqs", "aws4_request"}) {
     key = aws::hmac_sha256(key, part);
