@@ -78,7 +78,8 @@ class Assembly final : public Emulator {
 
 // What is in the data directory while it is in use.
 Manifest Assembly::manifest() const {
-  Manifest manifest{{"journal/log-", "keys/keys"}, {}};
+  Manifest manifest{{"journal/log-"}, {}};
+  if (!options_.kms.keys.empty()) manifest.parts.push_back("keys/keys");
   for (const stores::StoreOptions& store : options_.stores) {
     if (store.engine == "memory") continue;
     manifest.parts.push_back("stores/" + store.name + "." + store.engine);
