@@ -15,6 +15,12 @@ int hex_value(char c) {
   return -1;
 }
 
+// Where the first '%' or '+' is from `at` on, or the end. (find_first_of takes a call for each byte.)
+std::size_t find_special(std::string_view text, std::size_t at) {
+  while (at < text.size() && text[at] != '%' && text[at] != '+') ++at;
+  return at;
+}
+
 }  // namespace
 
 Form::Fault Form::parse(std::string_view first, std::string_view second) {
@@ -49,8 +55,8 @@ Form::Fault Form::add(std::string_view text) {
 }
 
 bool Form::decode(std::string_view& text) {
-  std::size_t special = text.find_first_of("%+");
-  if (special == std::string_view::npos) return valid_utf8(text);
+  std::size_t special = find_special(text, 0);
+  if (special == text.size()) return valid_utf8(text);
   const std::size_t start = decoded_.size();
   PORTEIRO_ASSERT(decoded_.capacity() - start >= text.size());
   std::size_t plain = 0;
@@ -67,8 +73,7 @@ bool Form::decode(std::string_view& text) {
       decoded_ += static_cast<char>(high << 4 | low);
       plain = special + 3;
     }
-    special = plain;
-    while (special < text.size() && text[special] != '%' && text[special] != '+') ++special;
+    special = find_special(text, plain);
   }
   decoded_.append(text, plain);
   text = std::string_view(decoded_).substr(start);

@@ -55,7 +55,7 @@ Address address_of(std::string_view url) {
     url.remove_prefix(scheme + 3);
     url.remove_prefix(std::min(url.find('/'), url.size()));
   }
-  url = url.substr(0, url.find_first_of("?#"));
+  url = url.substr(0, url.find('?'));
   while (url.ends_with('/')) url.remove_suffix(1);
   const std::size_t slash = url.rfind('/');
   if (slash == std::string_view::npos) return {{}, url};
