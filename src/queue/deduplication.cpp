@@ -13,13 +13,13 @@ const Deduplication::First* Deduplication::find(std::string_view key, Time now) 
 }
 
 void Deduplication::remember(std::string key, First first) {
-  const auto [at, fresh] = firsts_.insert_or_assign(key, first);
-  if (fresh) keys_.push_back(std::move(key));
+  const auto [at, fresh] = firsts_.insert_or_assign(std::move(key), first);
+  if (fresh) keys_.push_back(&at->first);
 }
 
 void Deduplication::forget(Time now) {
   while (!keys_.empty()) {
-    const auto oldest = firsts_.find(keys_.front());
+    const auto oldest = firsts_.find(*keys_.front());
     if (oldest->second.sent + deduplication_interval > now) return;
     firsts_.erase(oldest);
     keys_.pop_front();
@@ -35,10 +35,10 @@ void Deduplication::append_to(std::string& out) const {
   const auto kept = std::count_if(firsts_.begin(), firsts_.end(),
                                   [](const auto& each) { return !each.second.ephemeral; });
   append_u32(out, static_cast<std::uint32_t>(kept));
-  for (const std::string& key : keys_) {
-    const First& first = firsts_.find(key)->second;
+  for (const std::string* key : keys_) {
+    const First& first = firsts_.find(*key)->second;
     if (first.ephemeral) continue;
-    append_sized(out, key);
+    append_sized(out, *key);
     append_u64(out, first.id.high);
     append_u64(out, first.id.low);
     append_u64(out, first.number);

@@ -32,7 +32,7 @@ class Deduplication {
   void forget(Time now);
 
   StringMap<First> firsts_;
-  std::deque<std::string> keys_;  // By time.
+  std::deque<const std::string*> keys_;  // Of firsts_, by time.
 };
 
 }  // namespace porteiro::queue

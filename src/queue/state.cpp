@@ -285,8 +285,13 @@ void Queue::State::discard(std::uint32_t slot) {
 void Queue::State::weigh(std::int64_t bytes) {
   weight += bytes;
   weight_max = std::max(weight_max, weight);
-  if (weight_max < worth_returning_bytes || weight > weight_max / 4) return;
+  weight_since_empty_max = std::max(weight_since_empty_max, weight);
+  // Only an empty slab frees its slots, so the end counts, too.
+  const bool emptied = weight == 0 && weight_since_empty_max >= worth_returning_bytes;
+  const bool fell = weight_max >= worth_returning_bytes && weight <= weight_max / 4;
+  if (!emptied && !fell) return;
   weight_max = weight;
+  if (emptied) weight_since_empty_max = 0;
   env.scheduler.post([] { return_free_memory(); });
 }
 

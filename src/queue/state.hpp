@@ -141,6 +141,7 @@ struct Queue::State {
   std::uint64_t next_delivery;  // Starts anywhere: receipts of an earlier process stay unknown.
   Id next_id;
   std::int64_t weight = 0, weight_max = 0;  // Bytes held, and the most since memory went back.
+  std::int64_t weight_since_empty_max = 0;
 
   // What receives with an attempt id gave; each counts while none of its messages has changed.
   struct Attempt {
