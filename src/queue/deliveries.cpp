@@ -9,6 +9,7 @@ namespace {
 
 constexpr Duration visibility_max = std::chrono::hours(12);     // AWS SQS.
 constexpr Duration attempt_interval = std::chrono::minutes(5);  // AWS SQS.
+constexpr Duration throttled_pause = std::chrono::milliseconds(100);
 
 std::int64_t key_of(Time time) { return time.time_since_epoch().count(); }
 
@@ -39,7 +40,10 @@ std::vector<Delivery> Queue::State::receive(const ReceiveRequest& request) {
   const Time visible_at = now + std::min(visibility, visibility_max);
   Fault fault;
   if (first_ready() != no_slot) fault = env.strike(FaultPoint::queue_receive, options.name);
-  if (fault.kind == Fault::Kind::throttle) return out;
+  if (fault.kind == Fault::Kind::throttle) {
+    arm(key_of(now + throttled_pause));  // Or who waits would not hear of what is there.
+    return out;
+  }
   while (out.size() < request.max && in_flight.size() < options.in_flight_max) {
     const std::uint32_t slot = fault.kind == Fault::Kind::reorder ? last_ready() : first_ready();
     if (slot == no_slot) break;
