@@ -141,8 +141,7 @@ class DeadLetter(SqsTest):
         moved = self.sqs.cancel_message_move_task(TaskHandle=handle)
         self.assertIn(moved["ApproximateNumberOfMessagesMoved"], range(1, 4))
         self.finished(arn, "CANCELLED")
-        self.refused("ResourceNotFoundException", self.sqs.cancel_message_move_task, status=404,
-                     exception="ResourceNotFoundException", TaskHandle=handle)
+        self.refused(INVALID, self.sqs.cancel_message_move_task, TaskHandle=handle)
         left = self.attributes(target)["ApproximateNumberOfMessages"]
         self.assertEqual(int(left), 4 - moved["ApproximateNumberOfMessagesMoved"])
         self.sqs.start_message_move_task(SourceArn=arn)
