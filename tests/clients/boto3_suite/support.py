@@ -1,4 +1,5 @@
 """What the tests with boto3 share: clients, queues that go away, and checks of errors and hashes."""
+import atexit
 import hashlib
 import json
 import os
@@ -23,7 +24,9 @@ PATIENCE_SECONDS = 10
 def client(endpoint=ENDPOINT, **more):
     """An SQS client that repeats nothing and so shows every error."""
     config = Config(retries={"total_max_attempts": 1}, read_timeout=30, parameter_validation=True)
-    return boto3.client("sqs", endpoint_url=endpoint, config=config, **more)
+    made = boto3.client("sqs", endpoint_url=endpoint, config=config, **more)
+    atexit.register(made.close)
+    return made
 
 
 def attributes_md5(attributes):

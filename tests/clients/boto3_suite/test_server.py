@@ -144,7 +144,7 @@ class Signatures(SqsTest):
 
     def test_signed_requests_of_every_kind_pass(self):
         url = self.queue(self.name(), tags={"a b": "ção +/=%20"})
-        for body in ("plain", "  ação <&> +%20/~* \r\n", "x" * (1 << 20)):
+        for body in ("plain", "  ação <&> +%20/~* \r\n", "x" * 1_000_000):
             self.send(url, body, MessageAttributes={
                 "bytes": {"DataType": "Binary", "BinaryValue": bytes(range(256))}})
             message = self.receive_one(url)
@@ -167,7 +167,10 @@ class Signatures(SqsTest):
 
     def test_a_changed_body_is_refused(self):
         def alter(request, **_):
-            request.body = request.body.replace(b"honest", b"forged")
+            text = request.body
+            text = text if isinstance(text, str) else text.decode()
+            self.assertIn("honest", text)
+            request.body = text.replace("honest", "forged")
 
         url = self.queue()
         forger = client(VERIFYING)
@@ -177,6 +180,8 @@ class Signatures(SqsTest):
         self.assertEqual(self.bodies(url), [])
 
     def test_a_presigned_url(self):
+        if self.sqs.meta.service_model.protocol != "query":
+            self.skipTest("a link cannot carry what this boto3 sends: JSON")
         url = self.queue()
         signed = self.sqs.generate_presigned_url(
             "send_message", Params={"QueueUrl": url, "MessageBody": "by a link & more"},

@@ -90,14 +90,14 @@ test("messages that cannot be", async (t) => {
   for (const body of ["a\u0001", "\u0000", "\ufffe", "\uffff"]) {
     await refused(send(QueueUrl, body), "InvalidMessageContents", "InvalidMessageContents");
   }
-  await refused(send(QueueUrl, ""), "MissingRequiredParameterException", "MissingParameter");
+  await refused(send(QueueUrl, ""), "MissingParameter", "MissingParameter");
   await invalid(send(QueueUrl, "x", { DelaySeconds: 901 }));
   await invalid(send(QueueUrl, "x", { MessageDeduplicationId: "id" }));
   await invalid(send(QueueUrl, "x", { MessageGroupId: "with space" }));
   await invalid(send(fifo, "x", { MessageGroupId: "g" }));
   await invalid(send(fifo, "x", { MessageGroupId: "g", MessageDeduplicationId: "i", DelaySeconds: 1 }));
   await refused(send(fifo, "x", { MessageDeduplicationId: "id" }),
-    "MissingRequiredParameterException", "MissingParameter");
+    "MissingParameter", "MissingParameter");
   const eleven = Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`a${i}`, text]));
   for (const MessageAttributes of [
     eleven, { a: { DataType: "Colour", StringValue: "x" } }, { a: { DataType: "String" } },

@@ -96,8 +96,9 @@ export async function refused(promise, name, code, status = 400) {
   return error;
 }
 
+// Errors that the SDK has no class for are named as the Query protocol names them.
 export const invalid = (promise) =>
-  refused(promise, "InvalidParameterValueException", "InvalidParameterValue");
+  refused(promise, "InvalidParameterValue", "InvalidParameterValue");
 
 // A request that no SDK makes: {status, headers, text, json}.
 export async function raw(action, body, options = {}) {
