@@ -1,7 +1,6 @@
 #include "readmodels/model.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "porteiro/base/bytes.hpp"
 #include "porteiro/base/json_scan.hpp"
@@ -25,10 +24,15 @@ std::string evaluate(const Selection& selection, std::string_view document) {
   const auto raw = find_member(document, selection.field);
   if (!raw) return std::string(null_text);
   if (selection.kind == Selection::Kind::value) return std::string(*raw);
-  const auto list = nlohmann::json::parse(*raw, nullptr, false);
-  if (!list.is_array()) return std::string(null_text);
-  if (selection.kind == Selection::Kind::count) return std::to_string(list.size());
-  return list.empty() ? std::string(null_text) : list.back().dump();
+  std::size_t count = 0;
+  std::string_view last = null_text;
+  const bool list = scan_array(*raw, [&](std::string_view element) {
+    ++count;
+    last = element;
+    return true;
+  });
+  if (!list) return std::string(null_text);
+  return selection.kind == Selection::Kind::count ? std::to_string(count) : std::string(last);
 }
 
 Model::Model(Options options, std::vector<std::size_t> source_of, bool show_key)

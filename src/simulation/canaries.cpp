@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <utility>
 
 #include "porteiro/base/bytes.hpp"
 
@@ -20,8 +21,11 @@ std::uint64_t word_at(std::string_view bytes, std::size_t at) {
   return word;
 }
 
-std::size_t filter_bit(std::uint64_t word) {
-  return static_cast<std::size_t>((word * 0x9e3779b97f4a7c15U) >> (64 - filter_bits_log2));
+constexpr unsigned heads_log2_min = 10;
+
+// The upper bits of a multiplicative hash.
+std::size_t place_of(std::uint64_t word, unsigned bits) {
+  return static_cast<std::size_t>((word * 0x9e3779b97f4a7c15U) >> (64 - bits));
 }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -37,18 +41,39 @@ std::string stable_base64(std::string_view value, std::size_t offset, bool url) 
 
 }  // namespace
 
-Canaries::Canaries() : filter_((std::size_t{1} << filter_bits_log2) / 64) {}
+Canaries::Canaries()
+    : filter_((std::size_t{1} << filter_bits_log2) / 64),
+      heads_(std::size_t{1} << heads_log2_min),
+      heads_log2_(heads_log2_min) {}
 
 void Canaries::add_needle(std::string text, const char* form) {
   const bool digits =
       std::string_view(form) == "raw" && std::all_of(text.begin(), text.end(), is_digit);
+  const auto number = static_cast<std::uint32_t>(needles_.size() + 1);
   for (std::uint32_t offset = 0; offset < stride; ++offset) {
     const std::uint64_t word = word_at(text, offset);
-    const std::size_t bit = filter_bit(word);
+    const std::size_t bit = place_of(word, filter_bits_log2);
     filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
-    heads_.emplace(word, Head{static_cast<std::uint32_t>(needles_.size()), offset});
+    if (heads_used_ * 2 >= heads_.size()) grow();
+    add_head({word, number, offset});
+    ++heads_used_;
   }
   needles_.push_back({std::move(text), form, digits});
+}
+
+void Canaries::add_head(const Head& head) {
+  std::size_t place = place_of(head.word, heads_log2_);
+  while (heads_[place].needle != 0) place = (place + 1) & (heads_.size() - 1);
+  heads_[place] = head;
+}
+
+void Canaries::grow() {
+  const std::vector<Head> before = std::exchange(heads_, {});
+  ++heads_log2_;
+  heads_.resize(std::size_t{1} << heads_log2_);
+  for (const Head& head : before) {
+    if (head.needle != 0) add_head(head);
+  }
 }
 
 void Canaries::add(std::string_view value) {
@@ -78,11 +103,12 @@ void Canaries::add(std::string_view value) {
 
 const Canaries::Needle* Canaries::match(std::uint64_t word, std::string_view bytes,
                                         std::size_t at) const {
-  const auto [from, to] = heads_.equal_range(word);
-  for (auto it = from; it != to; ++it) {
-    const Needle& needle = needles_[it->second.needle];
-    if (at < it->second.offset) continue;
-    const std::size_t begin = at - it->second.offset;
+  for (std::size_t place = place_of(word, heads_log2_); heads_[place].needle != 0;
+       place = (place + 1) & (heads_.size() - 1)) {
+    const Head& head = heads_[place];
+    if (head.word != word || at < head.offset) continue;
+    const Needle& needle = needles_[head.needle - 1];
+    const std::size_t begin = at - head.offset;
     if (bytes.substr(begin, needle.text.size()) != needle.text) continue;
     const std::size_t end = begin + needle.text.size();
     const bool inside_number = needle.digits && ((begin > 0 && is_digit(bytes[begin - 1])) ||
@@ -98,7 +124,7 @@ void Canaries::wrote(Place place, std::string_view bytes) {
   tally.bytes += bytes.size();
   for (std::size_t at = 0; at + word_bytes <= bytes.size(); at += stride) {
     const std::uint64_t word = word_at(bytes, at);
-    const std::size_t bit = filter_bit(word);
+    const std::size_t bit = place_of(word, filter_bits_log2);
     if ((filter_[bit / 64] >> (bit % 64) & 1U) == 0) continue;
     const Needle* needle = match(word, bytes, at);
     if (needle == nullptr) continue;

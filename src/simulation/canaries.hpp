@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "porteiro/base/witness.hpp"
@@ -37,16 +36,22 @@ class Canaries final : public Witness {
   // A needle is found by any of its first four 8-byte words, so that only every fourth position of
   // what is written has to be looked at.
   struct Head {
-    std::uint32_t needle;
-    std::uint32_t offset;
+    std::uint64_t word = 0;
+    std::uint32_t needle = 0;  // Its number from 1 on; 0: the place is free.
+    std::uint32_t offset = 0;
   };
   void add_needle(std::string text, const char* form);
+  void add_head(const Head& head);
+  void grow();
   const Needle* match(std::uint64_t word, std::string_view bytes, std::size_t at) const;
 
   std::size_t count_ = 0;
   std::vector<Needle> needles_;
   std::vector<std::uint64_t> filter_;  // A bit for each head's hash.
-  std::unordered_multimap<std::uint64_t, Head> heads_;
+  // An open-addressing table, at most half full: hundreds of thousands of heads are added in a run.
+  std::vector<Head> heads_;
+  unsigned heads_log2_;
+  std::size_t heads_used_ = 0;
   std::array<Tally, static_cast<std::size_t>(Place::count_)> tallies_;
 };
 

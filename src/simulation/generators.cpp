@@ -67,13 +67,27 @@ std::string random_uuid(Random& random) {
          hex.substr(16, 4) + "-" + hex.substr(20);
 }
 
+std::int64_t day_number(const json& date) {
+  const auto time = parse_rfc3339(date.get<std::string>() + "T00:00:00Z");
+  PORTEIRO_ASSERT(time.has_value());  // The schema checked the format.
+  return std::chrono::floor<std::chrono::days>(time.value()).time_since_epoch().count();
+}
+
+// Puts day numbers in the place of a specification's dates, which are used over and over.
+void number_days(json& spec) {
+  const std::string& gen = spec.at("gen").get_ref<const std::string&>();
+  if (gen == "date") {
+    for (const char* member : {"from", "to"}) spec[member] = day_number(spec.at(member));
+  } else if (gen == "list") {
+    number_days(spec.at("of"));
+  } else if (gen == "object") {
+    for (json& field : spec.at("fields")) number_days(field);
+  }
+}
+
 std::string random_date(Random& random, const json& spec) {
-  const auto day = [&](const char* member) {
-    const auto time = parse_rfc3339(spec.at(member).get<std::string>() + "T00:00:00Z");
-    PORTEIRO_ASSERT(time.has_value());  // The schema checked the format.
-    return std::chrono::floor<std::chrono::days>(time.value()).time_since_epoch().count();
-  };
-  const std::chrono::days at(random.between(day("from"), day("to")));
+  const std::chrono::days at(
+      random.between(spec.at("from").get<std::int64_t>(), spec.at("to").get<std::int64_t>()));
   return to_rfc3339(Time(at)).substr(0, 10);
 }
 
@@ -130,7 +144,9 @@ std::string random_cpf(Random& random) {
 }
 
 Generators::Generators(const json& data) {
-  for (const auto& [name, spec] : data.items()) specs_.emplace(name, spec);
+  for (const auto& [name, spec] : data.items()) {
+    number_days(specs_.emplace(name, spec).first->second);
+  }
 }
 
 bool Generators::canary(std::string_view name) const {
@@ -140,8 +156,9 @@ bool Generators::canary(std::string_view name) const {
 
 Value Generators::make(std::string_view name, Random& random, Time now) const {
   const json value = generate(specs_.find(name)->second, random, now);
-  std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  return {value.dump(), std::move(text)};
+  std::string raw = value.dump();
+  std::string text = value.is_string() ? value.get<std::string>() : raw;
+  return {std::move(raw), std::move(text)};
 }
 
 }  // namespace porteiro::simulation

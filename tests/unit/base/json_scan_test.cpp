@@ -88,6 +88,26 @@ TEST_CASE("json_scan: a member that returns false ends the look") {
   CHECK(seen == 2);
 }
 
+TEST_CASE("json_scan: gives each element's raw text, and refuses what is not one array") {
+  const auto elements_of = [](std::string_view text) -> std::optional<std::vector<std::string>> {
+    std::vector<std::string> elements;
+    const bool good = scan_array(text, [&elements](std::string_view value) {
+      elements.emplace_back(value);
+      return true;
+    });
+    return good ? std::optional(elements) : std::nullopt;
+  };
+  using Elements = std::vector<std::string>;
+  CHECK(elements_of("[]") == Elements{});
+  CHECK(elements_of(" [ 1 , {\"a\":[2,3]},\"x,]\" ] ") ==
+        Elements{"1", "{\"a\":[2,3]}", "\"x,]\""});
+  for (const std::string_view wrong :
+       {"", "{}", "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[]x", "[1}", "[{\"a\"}]", "null"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(elements_of(wrong).has_value());
+  }
+}
+
 TEST_CASE("json_scan: find_member follows a path through objects") {
   constexpr std::string_view text =
       R"({"type":"t","data":{"path":{"cpf":"529"},"n":12},"data2":0})";
