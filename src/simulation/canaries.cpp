@@ -13,20 +13,25 @@ namespace {
 constexpr std::size_t word_bytes = 8;
 constexpr std::size_t stride = 4;
 constexpr std::size_t needle_bytes_min = word_bytes + stride - 1;
-constexpr unsigned filter_bits_log2 = 23;  // 1 MiB: few false steps with some 100,000 needles.
-
-std::uint64_t word_at(std::string_view bytes, std::size_t at) {
-  std::uint64_t word;
-  std::memcpy(&word, bytes.data() + at, sizeof word);
-  return word;
-}
-
+constexpr unsigned filter_log2 = 17;  // 1 MiB: few false steps with some 100,000 needles.
 constexpr unsigned heads_log2_min = 10;
 
-// The upper bits of a multiplicative hash.
-std::size_t place_of(std::uint64_t word, unsigned bits) {
-  return static_cast<std::size_t>((word * 0x9e3779b97f4a7c15U) >> (64 - bits));
+// A multiplicative hash of the word at `at`: the upper bits are the good ones.
+std::uint64_t hash_at(std::string_view bytes, std::size_t at) {
+  std::uint64_t word;
+  std::memcpy(&word, bytes.data() + at, sizeof word);
+  return word * 0x9e3779b97f4a7c15U;
 }
+
+std::size_t filter_place(std::uint64_t hash) {
+  return static_cast<std::size_t>(hash >> (64 - filter_log2));
+}
+
+std::uint64_t filter_mask(std::uint64_t hash) {
+  return std::uint64_t{1} << (hash >> 41 & 63U) | std::uint64_t{1} << (hash >> 35 & 63U);
+}
+
+std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -42,7 +47,7 @@ std::string stable_base64(std::string_view value, std::size_t offset, bool url) 
 }  // namespace
 
 Canaries::Canaries()
-    : filter_((std::size_t{1} << filter_bits_log2) / 64),
+    : filter_(std::size_t{1} << filter_log2),
       heads_(std::size_t{1} << heads_log2_min),
       heads_log2_(heads_log2_min) {}
 
@@ -51,18 +56,17 @@ void Canaries::add_needle(std::string text, const char* form) {
       std::string_view(form) == "raw" && std::all_of(text.begin(), text.end(), is_digit);
   const auto number = static_cast<std::uint32_t>(needles_.size() + 1);
   for (std::uint32_t offset = 0; offset < stride; ++offset) {
-    const std::uint64_t word = word_at(text, offset);
-    const std::size_t bit = place_of(word, filter_bits_log2);
-    filter_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+    const std::uint64_t hash = hash_at(text, offset);
+    filter_[filter_place(hash)] |= filter_mask(hash);
     if (heads_used_ * 2 >= heads_.size()) grow();
-    add_head({word, number, offset});
+    add_head({.tag = tag_of(hash), .needle = number & 0x3fffffffU, .offset = offset & 3U});
     ++heads_used_;
   }
   needles_.push_back({std::move(text), form, digits});
 }
 
 void Canaries::add_head(const Head& head) {
-  std::size_t place = place_of(head.word, heads_log2_);
+  std::size_t place = head.tag >> (32 - heads_log2_);
   while (heads_[place].needle != 0) place = (place + 1) & (heads_.size() - 1);
   heads_[place] = head;
 }
@@ -101,12 +105,13 @@ void Canaries::add(std::string_view value) {
   }
 }
 
-const Canaries::Needle* Canaries::match(std::uint64_t word, std::string_view bytes,
+const Canaries::Needle* Canaries::match(std::uint64_t hash, std::string_view bytes,
                                         std::size_t at) const {
-  for (std::size_t place = place_of(word, heads_log2_); heads_[place].needle != 0;
+  const std::uint32_t tag = tag_of(hash);
+  for (std::size_t place = tag >> (32 - heads_log2_); heads_[place].needle != 0;
        place = (place + 1) & (heads_.size() - 1)) {
     const Head& head = heads_[place];
-    if (head.word != word || at < head.offset) continue;
+    if (head.tag != tag || at < head.offset) continue;
     const Needle& needle = needles_[head.needle - 1];
     const std::size_t begin = at - head.offset;
     if (bytes.substr(begin, needle.text.size()) != needle.text) continue;
@@ -123,10 +128,10 @@ void Canaries::wrote(Place place, std::string_view bytes) {
   ++tally.writes;
   tally.bytes += bytes.size();
   for (std::size_t at = 0; at + word_bytes <= bytes.size(); at += stride) {
-    const std::uint64_t word = word_at(bytes, at);
-    const std::size_t bit = place_of(word, filter_bits_log2);
-    if ((filter_[bit / 64] >> (bit % 64) & 1U) == 0) continue;
-    const Needle* needle = match(word, bytes, at);
+    const std::uint64_t hash = hash_at(bytes, at);
+    const std::uint64_t mask = filter_mask(hash);
+    if ((filter_[filter_place(hash)] & mask) != mask) continue;
+    const Needle* needle = match(hash, bytes, at);
     if (needle == nullptr) continue;
     if (tally.leaks++ == 0) {
       tally.first = std::string("a value in ") + needle->form + " form near byte " +

@@ -36,18 +36,18 @@ class Canaries final : public Witness {
   // A needle is found by any of its first four 8-byte words, so that only every fourth position of
   // what is written has to be looked at.
   struct Head {
-    std::uint64_t word = 0;
-    std::uint32_t needle = 0;  // Its number from 1 on; 0: the place is free.
-    std::uint32_t offset = 0;
+    std::uint32_t tag = 0;          // The hash's upper half; the needle itself decides.
+    std::uint32_t needle : 30 = 0;  // Its number from 1 on; 0: the place is free.
+    std::uint32_t offset : 2 = 0;
   };
   void add_needle(std::string text, const char* form);
   void add_head(const Head& head);
   void grow();
-  const Needle* match(std::uint64_t word, std::string_view bytes, std::size_t at) const;
+  const Needle* match(std::uint64_t hash, std::string_view bytes, std::size_t at) const;
 
   std::size_t count_ = 0;
   std::vector<Needle> needles_;
-  std::vector<std::uint64_t> filter_;  // A bit for each head's hash.
+  std::vector<std::uint64_t> filter_;  // Two bits of one word for each head's hash.
   // An open-addressing table, at most half full: hundreds of thousands of heads are added in a run.
   std::vector<Head> heads_;
   unsigned heads_log2_;
