@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "porteiro/simulation/scenario.hpp"
+#include "porteiro/telemetry/log_writer.hpp"
 #include "porteiro/virtual_world/virtual_world.hpp"
 #include "simulation/checks.hpp"
 #include "simulation/driver.hpp"
@@ -31,6 +32,7 @@ struct Stage {
     Result<emulator::Options> options = emulator::options_from_json(json::parse(from.config));
     if (!options) return options.error();
     options.value().data_directory = data_directory;
+    options.value().telemetry.log_level = telemetry::Level::debug;  // For a live run's log.
     Result<std::unique_ptr<emulator::Emulator>> opened =
         emulator::Emulator::open(std::move(options).value(), environment, registry);
     if (!opened) return opened.error();
@@ -214,6 +216,9 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
               live_.client.send(std::move(request), std::move(done));
             }},
         Random(stage_.seed).fork(2));
+    log_.emplace(stage_.emulator->telemetry(),
+                 [this](std::string_view lines) { stage_.canaries.wrote(Place::logs, lines); });
+    stage_.driver->on_record([this](const telemetry::Record&) { wake_log(); });
     limit_.start(scenario_.virtual_max, [self = shared_from_this()] {
       self->end(error(Errc::timeout, "the time of " + to_text(self->scenario_.virtual_max) +
                                          " (limits.virtual) is over"));
@@ -225,6 +230,15 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
   }
 
  private:
+  // The log as `up` would write it, every record of it, is searched instead of written.
+  void wake_log() {
+    if (std::exchange(log_awake_, true)) return;
+    live_.environment.scheduler.post([self = shared_from_this()] {
+      self->log_awake_ = false;
+      self->log_->drain();
+    });
+  }
+
   void end(Result<void> ran) {
     if (ended_) return;
     ended_ = true;
@@ -239,6 +253,7 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
   // After the graceful stop all that will ever be written is on disk.
   void judge() {
     if (!live_.data_directory.empty()) search(live_.data_directory);
+    log_->drain();
     stage_.judge(result_);
     result_.virtual_time = result_.wall_time = live_.environment.scheduler.now() - started_;
     finish();
@@ -273,6 +288,8 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
   Live live_;
   Stage stage_;
   UniqueFunction<void(RunResult)> done_;
+  std::optional<telemetry::LogWriter> log_;
+  bool log_awake_ = false;
   Timer limit_;
   std::shared_ptr<void> listener_;
   RunResult result_;
