@@ -54,8 +54,8 @@ Duration Bucket::take(Time now) {
 
 Result<Admission> Admission::create(const std::vector<Client>& clients, const Limits& limits,
                                     Entropy& entropy) {
-  Admission admission(kms::Secret::random(entropy));
   const Bucket bucket(limits.rate_per_second, limits.burst);
+  Admission admission(kms::Secret::random(entropy), bucket);
   admission.callers_.push_back({"", {}, {}, bucket});
   for (const Client& client : clients) {
     if (client.api_key.empty()) {
@@ -98,6 +98,7 @@ bool Admission::allowed(std::size_t caller, std::string_view scope) const {
 
 void Admission::reset() {
   for (Caller& caller : callers_) caller.bucket.refill();
+  strangers_.refill();
 }
 
 }  // namespace porteiro::gateway

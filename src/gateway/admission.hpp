@@ -47,8 +47,11 @@ class Admission {
   bool allowed(std::size_t caller, std::string_view scope) const;
   const std::string& name(std::size_t caller) const { return callers_[caller].name; }
 
-  // As Bucket::take, from the caller's bucket; all callers without a key share one.
-  Duration take(std::size_t caller, Time now) { return callers_[caller].bucket.take(now); }
+  // As Bucket::take, from the caller's bucket; all callers without a key share one, and so do all
+  // with a key that is not known (nullopt), so that who guesses keys takes nothing from others.
+  Duration take(std::optional<std::size_t> caller, Time now) {
+    return (caller ? callers_[*caller].bucket : strangers_).take(now);
+  }
 
   void reset();  // All buckets full.
 
@@ -59,10 +62,11 @@ class Admission {
     std::array<char, 32> digest;
     Bucket bucket;
   };
-  explicit Admission(const kms::Secret& key) : hmac_(key) {}
+  Admission(const kms::Secret& key, const Bucket& strangers) : hmac_(key), strangers_(strangers) {}
 
   kms::Hmac hmac_;
   std::vector<Caller> callers_;
+  Bucket strangers_;
   std::unordered_map<Id, std::size_t> by_digest_;  // By the digest's first half.
 };
 

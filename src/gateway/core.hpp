@@ -22,7 +22,7 @@ namespace porteiro::gateway {
 // The headers that the gateway reads, found in one pass.
 struct Wanted {
   explicit Wanted(const http::Request& request);
-  std::string_view api_key, authorization, traceparent, prefer, content_type;
+  std::string_view api_key, authorization, traceparent, prefer, content_type, content_encoding;
   std::optional<std::string_view> idempotency_key;
   bool respond_async() const;
 };

@@ -68,6 +68,9 @@ Wanted::Wanted(const http::Request& request) {
       case 13:
         take(authorization, header, "authorization");
         break;
+      case 16:
+        take(content_encoding, header, "content-encoding");
+        break;
       case 15:
         if (!idempotency_key && is(header.name, "idempotency-key")) idempotency_key = header.value;
         break;
@@ -155,8 +158,7 @@ std::optional<std::size_t> Core::admit(Exchange& exchange, const Wanted& headers
   const std::string_view credential = Admission::credential(headers.api_key, headers.authorization);
   std::optional<std::size_t> caller = anonymous;
   if (!credential.empty()) caller = admission_.identify(credential);
-  if (const Duration wait = admission_.take(caller.value_or(anonymous), now());
-      wait > Duration::zero()) {
+  if (const Duration wait = admission_.take(caller, now()); wait > Duration::zero()) {
     refuse(std::move(exchange),
            retry_later(http::problem(429, "too many requests for this client's rate"), wait));
     return std::nullopt;
@@ -185,8 +187,9 @@ std::optional<http::Response> Core::unacceptable(const CompiledRoute& route,
     return http::problem(413, "the body is larger than " +
                                   std::to_string(options_.limits.body_bytes_max) + " bytes");
   }
-  if (!request.body.empty() && !takes_content_type(headers.content_type)) {
-    return http::problem(415, "a body has to be JSON: send Content-Type: application/json");
+  if (!request.body.empty()) {
+    const auto refused = refused_form(headers.content_type, headers.content_encoding);
+    if (refused) return http::problem(415, *refused);
   }
   if (route.write && headers.idempotency_key && !valid_key(*headers.idempotency_key)) {
     return http::problem(400, "has to be 1 to 255 visible ASCII characters", "Idempotency-Key");

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "gateway/json_shape.hpp"
 #include "porteiro/base/bytes.hpp"
 
 namespace porteiro::gateway {
@@ -22,32 +23,35 @@ Result<std::string> make_token(const kms::Tokens& tokens, const std::string& nam
   return error(Errc::invalid, token.error().detail, place);
 }
 
-bool too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > nesting_max) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t";
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
 }
+
+// Whether `text` is `lower_case`, in whatever case.
+bool is_word(std::string_view text, std::string_view lower_case) {
+  return text.size() == lower_case.size() &&
+         std::equal(text.begin(), text.end(), lower_case.begin(), [](char c, char wanted) {
+           return (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c) == wanted;
+         });
+}
+
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 // The parser's own messages quote the input, so only the place of the error is kept.
 Result<json> parse_body(std::string_view text) {
-  if (too_deep(text)) {
+  if (text.starts_with(byte_order_mark)) {
+    return error(Errc::invalid, "begins with a byte order mark; send the JSON without one", "body");
+  }
+  const JsonShape shape = shape_of(text);
+  if (shape.too_deep) {
     return error(Errc::invalid, "is nested more than 64 deep; make it flatter", "body");
   }
   try {
-    return json::parse(text);
+    auto document = json::parse(text);
+    if (!shape.repeated) return document;
+    return error(Errc::invalid, "is given twice; give each member once", "body." + *shape.repeated);
   } catch (const json::parse_error& problem) {
     return error(Errc::invalid, "is not valid JSON: look at byte " + std::to_string(problem.byte),
                  "body");
@@ -204,14 +208,34 @@ Result<std::string> path_value(const CompiledRoute::Param& param, const kms::Tok
   return make_token(tokens, param.token, raw, param.place);
 }
 
-bool takes_content_type(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  std::transform(type.begin(), type.end(), type.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return type.empty() || type == "application/json" ||
-         (type.starts_with("application/") && type.ends_with("+json"));
+std::optional<std::string_view> refused_form(std::string_view content_type,
+                                             std::string_view content_encoding) {
+  if (!content_encoding.empty() && !is_word(content_encoding, "identity")) {
+    return "a body is taken as it is: send it without Content-Encoding";
+  }
+  const std::string_view type = trimmed(content_type.substr(0, content_type.find(';')));
+  constexpr std::string_view family = "application/", suffix = "+json";
+  const bool json_suffix = type.size() > family.size() + suffix.size() &&
+                           is_word(type.substr(0, family.size()), family) &&
+                           is_word(type.substr(type.size() - suffix.size()), suffix);
+  if (!type.empty() && !json_suffix && !is_word(type, "application/json")) {
+    return "a body has to be JSON: send Content-Type: application/json";
+  }
+  content_type.remove_prefix(std::min(content_type.find(';'), content_type.size()));
+  while (!content_type.empty()) {
+    content_type.remove_prefix(1);
+    std::string_view parameter = content_type.substr(0, content_type.find(';'));
+    content_type.remove_prefix(parameter.size());
+    parameter = trimmed(parameter);
+    const std::size_t sign = std::min(parameter.find('='), parameter.size());
+    if (!is_word(parameter.substr(0, sign), "charset")) continue;
+    std::string_view charset = parameter.substr(std::min(sign + 1, parameter.size()));
+    if (charset.size() > 1 && charset.front() == '"' && charset.back() == '"') {
+      charset = charset.substr(1, charset.size() - 2);
+    }
+    if (!is_word(charset, "utf-8")) return "a body has to be UTF-8: JSON knows no other charset";
+  }
+  return std::nullopt;
 }
 
 Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,

@@ -1,6 +1,8 @@
 // What a request brings, checked and made safe: path, query and body become the event's data, with
-// tokens in place of restricted values. Pure. No error text and no `at` holds a client's value.
+// tokens in place of restricted values. Pure. No error text and no `at` holds a client's value;
+// that of a member given twice holds its name.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,7 +33,9 @@ Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
 Result<std::string> path_value(const CompiledRoute::Param& param, const kms::Tokens& tokens,
                                std::string_view raw);
 
-// Whether a body of this Content-Type is taken: JSON, or nothing is said.
-bool takes_content_type(std::string_view content_type);
+// Why a body with these headers is not taken; nullopt: it is. Taken is JSON in UTF-8, not encoded;
+// an empty header says nothing.
+std::optional<std::string_view> refused_form(std::string_view content_type,
+                                             std::string_view content_encoding);
 
 }  // namespace porteiro::gateway

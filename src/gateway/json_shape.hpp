@@ -9,7 +9,7 @@
 namespace porteiro::gateway {
 
 struct JsonShape {
-  bool too_deep = false;  // More than `nesting_max`; then the rest was not looked at.
+  bool too_deep = false;                // More than `nesting_max`; then the rest was not looked at.
   std::optional<std::string> repeated;  // The place of the first such member: "debts[1].due_on".
 };
 

@@ -114,7 +114,7 @@ TEST_CASE("gateway: who may not is refused, and for the reason that comes first"
         std::string::npos);
 }
 
-TEST_CASE("gateway: rates are a client's own; those without a key share one") {
+TEST_CASE("gateway: rates are a client's own; strangers share others") {
   World world;
   Options options = example();
   options.limits.rate_per_second = 1;
@@ -129,6 +129,9 @@ TEST_CASE("gateway: rates are a client's own; those without a key share one") {
   CHECK(status(lender) == 4291);
   CHECK(status({}) == 4010);
   CHECK(status({{"X-Api-Key", "wrong"}}) == 4010);
+  CHECK(status({{"X-Api-Key", "wrong too"}}) == 4010);
+  CHECK(status({{"X-Api-Key", "wrong"}}) == 4291);
+  CHECK(status({}) == 4010);  // Wrong keys take nothing from those without one.
   CHECK(status({}) == 4291);
   CHECK(status(shop) == 4030);
   house.run(999ms);
