@@ -29,8 +29,15 @@ std::size_t RequestParser::parse(char* message, std::size_t from, std::size_t si
 int RequestParser::refusal(boost::system::error_code ec) const {
   if (ec == beast_http::error::header_limit) return 431;
   if (ec == beast_http::error::body_limit) return 413;
-  if (ec == beast_http::error::bad_version) return 505;
+  if (ec == beast_http::error::bad_version) return known_version() ? 400 : 505;
   return refusal_;
+}
+
+// Beast says "bad version" of a line that ends wrongly, too: then the version itself is good.
+bool RequestParser::known_version() const {
+  const std::string_view text(message_, static_cast<std::size_t>(end_ - message_));
+  const std::string_view line = text.substr(0, text.find_first_of("\r\n"));
+  return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
 }
 
 MessageMap::Span RequestParser::span(View view) const {

@@ -58,6 +58,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::size_t on_chunk_body_impl(std::uint64_t, View bytes, Code& ec) override;
   void on_finish_impl(Code&) override {}
 
+  bool known_version() const;
   MessageMap::Span span(View view) const;
   void refuse(int status, Code& ec);
 
