@@ -8,6 +8,13 @@
 namespace porteiro::app {
 namespace {
 
+CLI::Validator names_something() {
+  const auto complaint = [](const std::string& text) -> std::string {
+    return text.empty() ? "it is empty: name a directory, or leave the option out" : "";
+  };
+  return {complaint, ""};
+}
+
 void add_up(CLI::App& root, UpArguments& arguments) {
   CLI::App* up = root.add_subcommand("up", "Start an emulator and serve until interrupted");
   up->add_option("CONFIG", arguments.config,
@@ -19,6 +26,7 @@ void add_up(CLI::App& root, UpArguments& arguments) {
       ->envname("PORTEIRO_INSIDE_PORT");
   up->add_option("--data", arguments.data_directory,
                  "Keep the state in this directory; without it everything is in memory")
+      ->check(names_something())
       ->envname("PORTEIRO_DATA");
   up->add_option("--seed", arguments.seed, "Seed of modelled behaviour; never of keys or ids")
       ->envname("PORTEIRO_SEED");
@@ -40,6 +48,7 @@ void add_run(CLI::App& root, RunArguments& arguments) {
   run->add_flag("--json", arguments.json, "JSON lines; the last one is the verdict");
   run->add_option("--junit", arguments.junit_file, "Write a JUnit XML report to this file");
   run->add_option("--data", arguments.data_directory, "A live run's data directory; must be empty")
+      ->check(names_something())
       ->needs(live);
 }
 
@@ -48,6 +57,19 @@ void add_inspect(CLI::App* command, InspectArguments& arguments) {
       ->envname("PORTEIRO_INSIDE_PORT")
       ->capture_default_str();
   command->add_flag("--json", arguments.json, "JSON instead of a table");
+}
+
+// The complaint about a first word that is none of the commands.
+std::optional<std::string> unknown_command(const CLI::App& root, int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (word.empty() || word.starts_with('-')) return std::nullopt;
+  std::string names;
+  for (const CLI::App* each : root.get_subcommands(nullptr)) {
+    if (each->get_name() == word) return std::nullopt;
+    names.append(names.empty() ? "" : ", ").append(each->get_name());
+  }
+  return "porteiro: there is no command " + word + "; the commands are " + names +
+         ". `porteiro --help` explains them.\n";
 }
 
 }  // namespace
@@ -63,6 +85,7 @@ int run(int argc, char** argv) {
   CLI::App root("porteiro: a whole event-driven, three-tier cloud architecture in one process",
                 "porteiro");
   root.require_subcommand(1);
+  root.set_version_flag("--version", "porteiro " PORTEIRO_VERSION);
   UpArguments up_arguments;
   RunArguments run_arguments;
   InspectArguments inspect;
@@ -91,6 +114,10 @@ int run(int argc, char** argv) {
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
+    if (const auto unknown = unknown_command(root, argc, argv)) {
+      std::cerr << *unknown;
+      return static_cast<int>(Outcome::usage);
+    }
     const int code = root.exit(problem);  // Prints help to stdout, errors to stderr.
     return code == 0 ? 0 : static_cast<int>(Outcome::usage);
   }

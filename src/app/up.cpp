@@ -132,6 +132,11 @@ void print_ready(const emulator::Ports& ports, const Listeners& listeners) {
 }  // namespace
 
 Outcome up(const UpArguments& arguments) {
+  const char* passphrase = std::getenv("PORTEIRO_PASSPHRASE");
+  if (passphrase != nullptr && *passphrase == '\0') {
+    std::cerr << "porteiro: PORTEIRO_PASSPHRASE is empty; give a passphrase, or unset it\n";
+    return Outcome::usage;
+  }
   bool reported = false;
   Result<emulator::Options> options = read_options(arguments, reported);
   if (!options) return reported ? Outcome::invalid : complain(options.error());

@@ -42,6 +42,12 @@ TEST_CASE("cli: help and version are data; a usage error is exit code 2") {
   const Finished version = program(loop, {"version"});
   CHECK(version.code == 0);
   CHECK(version.out.starts_with("porteiro "));
+  CHECK(program(loop, {"--version"}).out == version.out);
+  const Finished bogus = program(loop, {"bogus"});
+  CHECK(bogus.code == 2);
+  for (const char* text : {"bogus", "up", "run", "check", "events", "trace", "version"}) {
+    CHECK_MESSAGE(has(bogus.err, text), text);
+  }
   const Finished help = program(loop, {"--help"});
   CHECK(help.code == 0);
   for (const char* command : {"up", "run", "check", "events", "trace"}) {
@@ -54,11 +60,13 @@ TEST_CASE("cli: help and version are data; a usage error is exit code 2") {
       {"up", "--public-port", "many"},
       {"up", "--public-port", "65536"},
       {"up", "--log-level", "loud"},
+      {"up", "--data", ""},
       {"check"},
       {"run"},
       {"run", "scenarios/smoke.json", "--seeds", "3-1"},
       {"run", "scenarios/smoke.json", "--live", "--check-determinism"},
       {"run", "scenarios/smoke.json", "--data", "somewhere"},
+      {"run", "scenarios/smoke.json", "--live", "--data", ""},
       {"trace"}};
   for (const auto& arguments : wrong) {
     const Finished finished = program(loop, arguments);
@@ -68,6 +76,14 @@ TEST_CASE("cli: help and version are data; a usage error is exit code 2") {
     CHECK(finished.out.empty());
     CHECK(!finished.err.empty());
   }
+}
+
+TEST_CASE("cli: an empty passphrase is a usage error, not a root key of no strength") {
+  Loop loop;
+  const Finished finished = run(loop, {up({}), {"PORTEIRO_PASSPHRASE="}, {}}, patience);
+  CHECK(finished.code == 2);
+  CHECK(finished.out.empty());
+  CHECK(has(finished.err, "PORTEIRO_PASSPHRASE"));
 }
 
 TEST_CASE("cli: check says what is wrong, where, and what was probably meant") {
