@@ -3,7 +3,6 @@
 #pragma once
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "unit/queue/fixture.hpp"
 #include "unit/queue/model.hpp"
@@ -393,11 +392,6 @@ class ModelRun {
     real_log_.clear();
     model_.log.clear();
   }
-  static std::string joined(const std::vector<std::string>& lines) {
-    std::string out;
-    for (const std::string& line : lines) out += line + ";";
-    return out;
-  }
   void settle_model(Time at) {
     model_.advance(at);
     model_.step_tasks(at);
@@ -446,10 +440,10 @@ class ModelRun {
       same(depth.delayed, q.count(Where::delayed), "the delayed depth");
       same(depth.in_flight, q.count(Where::in_flight), "the depth in flight");
     }
+    if (model_.tasks.empty()) return;
     for (const char* source : {"dead", "c0"}) compare_moves(source);
   }
   void compare_moves(const std::string& source) {
-    if (model_.tasks.empty()) return;
     const auto moves = bench_.queues->moves(source, 99);
     std::size_t at = 0;
     for (auto task = model_.tasks.rbegin(); task != model_.tasks.rend() && at < 10; ++task) {

@@ -82,4 +82,10 @@ inline std::string text(const Options& o) {
          (o.deduplicate_by_group ? ", by group" : "") + "}";
 }
 
+inline std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const std::string& line : lines) out += line + ";";
+  return out;
+}
+
 }  // namespace porteiro::queue::test
