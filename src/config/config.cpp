@@ -136,6 +136,11 @@ void append_token(std::string& pointer, std::string_view token) {
   }
 }
 
+std::string below(std::string pointer, std::string_view token) {
+  append_token(pointer, token);
+  return pointer;
+}
+
 std::string to_text(const Problem& problem) {
   std::string out = problem.file;
   if (!problem.pointer.empty()) out += ": " + problem.pointer;

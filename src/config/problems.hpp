@@ -24,6 +24,5 @@ class Problems {
 std::string in_quotes(std::string_view text);  // As JSON, cut to a readable length.
 // "a, b or c"
 std::string listed(const std::vector<std::string>& items, std::string_view last);
-void append_token(std::string& pointer, std::string_view token);  // '/' and the escaped token.
 
 }  // namespace porteiro::config

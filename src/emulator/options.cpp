@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "emulator/fit.hpp"
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::emulator {
 namespace {
 
+using config::below;
 using nlohmann::json;
 
 // The document is valid: members that the schema requires or has a default for are there.
@@ -25,20 +27,6 @@ std::size_t number(const json& object, const char* name) {
 }
 Duration duration(const json& object, const char* name) {
   return config::duration_of(object.at(name));
-}
-
-std::string below(std::string pointer, std::string_view name) {
-  pointer += '/';
-  for (const char c : name) {
-    if (c == '~') {
-      pointer += "~0";
-    } else if (c == '/') {
-      pointer += "~1";
-    } else {
-      pointer += c;
-    }
-  }
-  return pointer;
 }
 
 // "fields.cpf.class", "indexes[0][1]" as the rest of a pointer.
@@ -223,10 +211,6 @@ Result<void> Reader::read_queues() {
     if (const auto dead = described.find("dead_letter"); dead != described.end()) {
       queue.dead_letter_queue = text(*dead, "queue");
       queue.receives_max = dead->at("max_receives").get<std::uint32_t>();
-      if (queue.dead_letter_queue == name) {
-        return error(Errc::invalid, "a queue cannot be its own dead-letter queue; name another",
-                     below("/queues", name) + "/dead_letter/queue");
-      }
       const json& other = config_.at("queues").at(queue.dead_letter_queue);
       if (other.at("fifo").get<bool>() != queue.fifo) {
         return error(Errc::invalid, "a queue and its dead-letter queue are both FIFO, or neither",
@@ -503,6 +487,7 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_models());
   read_journal();
   PORTEIRO_TRY(read_listen());
+  PORTEIRO_TRY(check_fit(options_));
   return std::move(options_);
 }
 

@@ -326,9 +326,10 @@ TEST_CASE("crash: after kill -9 every acknowledged command is there, and its eff
     setup.config = example_variant(directory.path("config.json"), [&](json& it) {
       it["journal"] = {{"durability", power ? "power" : "process"},
                        {"segment", small ? "64KiB" : "64MiB"}};
+      for (json& function : it["functions"]) function["timeout"] = "1s";
       for (const char* queue : {"commands", "fast"}) {
         // What was in flight at the kill comes again after so long.
-        it["queues"][queue]["visibility"] = "500ms";
+        it["queues"][queue]["visibility"] = "1s";
         it["queues"][queue]["dead_letter"]["max_receives"] = 50;
       }
     });

@@ -358,7 +358,8 @@ TEST_CASE("data: a log whose tail was cut in the middle of a write is accepted")
   const std::string whole = directory.path("whole"), data = directory.path("data");
   Instance::Setup setup = with_data(whole);
   setup.config = example_variant(directory.path("config.json"), [](json& it) {
-    it["queues"]["fast"]["visibility"] = "200ms";  // What was in flight comes again after so long.
+    for (json& function : it["functions"]) function["timeout"] = "1s";
+    it["queues"]["fast"]["visibility"] = "1s";  // What was in flight comes again after so long.
   });
   std::string location;
   {

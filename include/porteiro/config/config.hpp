@@ -42,6 +42,10 @@ struct Problem {
 };
 std::string to_text(const Problem& problem);  // file: pointer: text
 
+// Goes one step down a JSON pointer: '/' and the escaped name.
+void append_token(std::string& pointer, std::string_view token);
+std::string below(std::string pointer, std::string_view token);
+
 std::string_view config_schema();    // The text of config/schema/config-1.json.
 std::string_view scenario_schema();  // The text of config/schema/scenario-1.json.
 

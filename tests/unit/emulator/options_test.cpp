@@ -313,6 +313,23 @@ TEST_CASE("options: parts that do not fit together are an error with a pointer")
         "/stores/A/key: the key \"k\" has the spec HMAC_256, but SYMMETRIC_DEFAULT is needed here");
   CHECK(failure_of(R"({"queues": {"q": {"dead_letter": {"queue": "q", "max_receives": 1}}}})") ==
         "/queues/q/dead_letter/queue: a queue cannot be its own dead-letter queue; name another");
+  CHECK(failure_of(R"({"queues": {"a": {"dead_letter": {"queue": "b", "max_receives": 1}},
+                                  "b": {"dead_letter": {"queue": "c", "max_receives": 1}},
+                                  "c": {"dead_letter": {"queue": "b", "max_receives": 1}}}})")
+            .starts_with("/queues/b/dead_letter/queue: its dead letters would come back to it"));
+  const auto fed = [](const std::string& visibility) {
+    return R"({"queues": {"q": {"visibility": ")" + visibility +
+           R"("}}, "functions": {"f": {"builtin": "echo", "timeout": "5s"}},)";
+  };
+  const std::string source = R"("sources": [{"queue": "q", "function": "f"}]})";
+  const std::string route =
+      R"("gateway": {"routes": [{"route": "GET /", "event": "a", "via": "q", "to": "f"}]}})";
+  for (const std::string& feeder : {source, route}) {
+    CHECK(failure_of(fed("4s") + feeder)
+              .starts_with("/queues/q/visibility: 4s is less than the timeout of the function "
+                           "\"f\", 5s: "));
+    CHECK(options_from_json(valid(fed("5s") + feeder)).has_value());
+  }
   const auto selecting = [](const std::string& what) {
     return R"({"stores": {"B": {"collections": {"c": {"key": "id", "fields": {"id": {"type":
       "uuid"}}}}}}, "read_models": {"m": {"from": ["B/c"], "key": "id", "select": {"x": ")" +
