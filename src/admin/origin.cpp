@@ -69,7 +69,12 @@ bool is_local(const http::Request& request) {
 
 bool is_foreign_page(const http::Request& request) {
   const std::string_view origin = request.header("origin");
-  return !origin.empty() && !is_local_origin(lowered(origin));
+  if (!origin.empty() && !is_local_origin(lowered(origin))) return true;
+  // A browser that follows a link or loads an image says so here only; one that was lied to about
+  // where a name leads, by its Host.
+  const std::string_view site = request.header("sec-fetch-site");
+  if (site.empty()) return false;
+  return lowered(site) == "cross-site" || !is_local(request);
 }
 
 }  // namespace porteiro::admin

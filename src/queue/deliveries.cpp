@@ -13,6 +13,12 @@ constexpr Duration throttled_pause = std::chrono::milliseconds(100);
 
 std::int64_t key_of(Time time) { return time.time_since_epoch().count(); }
 
+std::string uuid(Id id) {
+  std::string text = to_text(id);
+  for (const std::size_t place : {20U, 16U, 12U, 8U}) text.insert(place, 1, '-');
+  return text;
+}
+
 }  // namespace
 
 Message Queue::State::message_of(const Slot& slot) const {
@@ -48,7 +54,7 @@ std::vector<Delivery> Queue::State::receive(const ReceiveRequest& request) {
     const std::uint32_t slot = fault.kind == Fault::Kind::reorder ? last_ready() : first_ready();
     if (slot == no_slot) break;
     const Slot& s = slab[slot];
-    if (options.receives_max != 0 && s.receives - s.arrived_with >= options.receives_max) {
+    if (worn_out(s)) {
       give_up(slot);
     } else {
       deliver(slot, now, visible_at, out);
@@ -120,12 +126,25 @@ void Queue::State::remember_attempt(const std::string& id, const std::vector<Del
   if (attempts.insert_or_assign(id, std::move(attempt)).second) attempt_ids.push_back(id);
 }
 
+// A dead-letter queue that does not exist, or no more, takes nothing: the message stays.
+bool Queue::State::worn_out(const Slot& slot) const {
+  if (options.receives_max == 0 || slot.receives - slot.arrived_with < options.receives_max) {
+    return false;
+  }
+  return options.dead_letter_queue.empty() ||
+         shared.queues.find(options.dead_letter_queue) != nullptr;
+}
+
 void Queue::State::give_up(std::uint32_t slot) {
-  Queue* target =
-      options.dead_letter_queue.empty() ? nullptr : shared.queues.find(options.dead_letter_queue);
-  if (target == nullptr || target->state_.get() == this) return drop(slot);
+  if (options.dead_letter_queue.empty()) return drop(slot);
+  Queue* target = shared.queues.find(options.dead_letter_queue);
   Message message = message_of(slab[slot]);
   message.dead_letter_source = options.name;
+  if (options
+          .fifo) {  // AWS SQS: "Setting-up dead-letter queue retention", and the FIFO rules there.
+    message.sent = env.scheduler.now();
+    message.deduplication_id = uuid(message.id);
+  }
   discard(slot);
   ++counters.dead;
   telemetry.record(telemetry::Kind::message_dead, message.trace, target->state_->name,

@@ -78,6 +78,10 @@ const MoveTask* MoveTasks::find(Id id) const {
   return nullptr;
 }
 
+void MoveTasks::forget(std::string_view source) {
+  std::erase_if(tasks_, [&](const Task& task) { return task.task.source == source; });
+}
+
 void MoveTasks::clear() {
   tasks_.clear();
   timer_.stop();

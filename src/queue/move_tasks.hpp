@@ -17,6 +17,7 @@ class MoveTasks {
   Result<std::uint64_t> cancel(Id id);
   std::vector<MoveTask> of(std::string_view source, std::size_t max) const;
   const MoveTask* find(Id id) const;
+  void forget(std::string_view source);  // The queue goes.
   void clear();
 
   // The journal.

@@ -58,6 +58,7 @@ Queue* Queues::State::add(Options options, bool declared) {
 
 void Queues::State::drop(Queue& queue) {
   queue.state_->end_waits();
+  tasks.forget(queue.options().name);
   std::erase(in_order, &queue);
   queues.erase(std::string(queue.options().name));
 }
@@ -102,6 +103,8 @@ Queue* Queues::find(std::string_view name) {
   const auto found = state_->queues.find(name);
   return found == state_->queues.end() ? nullptr : found->second.get();
 }
+
+std::size_t Queues::count() const { return state_->in_order.size(); }
 
 std::vector<std::string> Queues::names() const {
   std::vector<std::string> names;

@@ -71,6 +71,7 @@ Queue::State::State(Shared& shared_, Options options_, bool declared_)
 Queue::State::~State() {
   for (Waiter* waiter : waiters) waiter->queue = nullptr;
   for (Waiter* waiter : watchers) waiter->queue = nullptr;
+  telemetry.forget(labels(options));
 }
 
 Result<void> Queue::State::check(SendRequest& request) const {
@@ -249,6 +250,7 @@ void Queue::State::apply_configured(Time at, Options changed) {
   changed.name = options.name;
   options = std::move(changed);
   modified = at;
+  created = std::min(created, at);  // Of a declared queue: when it was first known.
   configured = true;
   arm(key_of(at));  // The retention may be shorter now.
 }

@@ -105,8 +105,9 @@ struct Queue::State {
   // Delivering.
   Message message_of(const Slot& slot) const;
   void deliver(std::uint32_t slot, Time now, Time visible_at, std::vector<Delivery>& out);
-  void give_up(std::uint32_t slot);  // Received too often.
-  void drop(std::uint32_t slot);     // Telemetry, journal, `lost`.
+  bool worn_out(const Slot& slot) const;  // Received too often: to be given up.
+  void give_up(std::uint32_t slot);
+  void drop(std::uint32_t slot);  // Telemetry, journal, `lost`.
   void tell_lost(Message message, bool dead_lettered);
   Result<std::uint32_t> counting(const Receipt& receipt) const;
   std::optional<std::vector<Delivery>> repeat(const ReceiveRequest& request, Time now);

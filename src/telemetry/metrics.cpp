@@ -54,9 +54,28 @@ void append_sample(std::string& page, std::string_view name, std::string_view la
 Telemetry::Metric& Telemetry::metric(std::string_view name, std::string_view labels) {
   std::string key(name);
   key.append("{").append(labels);
-  const auto [found, fresh] = metric_index_.try_emplace(std::move(key), metrics_.size());
-  if (fresh) metrics_.push_back({std::string(name), std::string(labels), 0, {}});
-  return metrics_[found->second];
+  if (const auto found = metric_index_.find(key); found != metric_index_.end()) {
+    return metrics_[found->second];
+  }
+  if (metrics_free_.empty()) {
+    metrics_free_.push_back(metrics_.size());
+    metrics_.emplace_back();
+  }
+  const std::size_t place = metrics_free_.back();
+  metrics_free_.pop_back();
+  metric_index_.emplace(std::move(key), place);
+  metrics_[place] = {std::string(name), std::string(labels), 0, {}};
+  return metrics_[place];
+}
+
+void Telemetry::forget(std::string_view labels) {
+  std::erase_if(metric_index_, [&](const auto& entry) {
+    Metric& metric = metrics_[entry.second];
+    if (metric.labels != labels) return false;
+    metric = {};
+    metrics_free_.push_back(entry.second);
+    return true;
+  });
 }
 
 std::uint64_t& Telemetry::counter(std::string_view name, std::string_view labels) {
@@ -75,7 +94,9 @@ void Telemetry::describe(std::string_view name, std::string_view help) {
 std::string Telemetry::metrics() const {
   // All samples of a name have to follow each other; within it they keep the order they came in.
   std::map<std::string_view, std::vector<Metric*>> families;
-  for (Metric& metric : metrics_) families[metric.name].push_back(&metric);
+  for (Metric& metric : metrics_) {
+    if (!metric.name.empty()) families[metric.name].push_back(&metric);
+  }
 
   std::string page;
   append_head(page, "porteiro_telemetry_records_total", "telemetry records made");

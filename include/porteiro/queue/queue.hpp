@@ -79,7 +79,8 @@ class Queue {
 
   // Up to `max` of the oldest visible messages, now hidden. Empty: none, or in_flight_max is
   // reached. A message that was received receives_max times goes to the dead-letter queue instead:
-  // with its id and the time it was first sent, and whatever that queue's depth_max says.
+  // with its id and the time it was first sent (FIFO: the time of the move, and its id for its
+  // deduplication id), whatever that queue's depth_max says. It stays if there is no such queue.
   // FIFO: only of groups of which nothing is in flight, each in its order. The same attempt id
   // within 5 minutes gives the same deliveries again, hidden anew, as long as each of them counts.
   std::vector<Delivery> receive(const ReceiveRequest& request);
@@ -164,11 +165,13 @@ class Queues : public journal::Participant {
     journal::Sequence sequence;
   };
   Result<Created> create(Options options);
-  // With all its messages; pointers to it are dead. Errors: not_found, denied (it is declared).
+  // With all its messages and the tasks that move them; pointers to it are dead. Errors: not_found,
+  // denied (it is declared).
   Result<journal::Sequence> remove(std::string_view name);
 
-  Queue* find(std::string_view name);      // Null: none. Owned here.
-  std::vector<std::string> names() const;  // By creation.
+  Queue* find(std::string_view name);  // Null: none. Owned here.
+  std::size_t count() const;
+  std::vector<std::string> names() const;                                         // By creation.
   std::vector<std::string> sources_of(std::string_view dead_letter_queue) const;  // Likewise.
   // Declared queues empty and as declared, waiters kept; all others and all tasks gone.
   void reset();

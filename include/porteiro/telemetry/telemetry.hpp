@@ -102,6 +102,8 @@ class Telemetry {
   // A value read when the page is asked for; a second one of the same name and labels replaces the
   // first. What `read` refers to outlives this object, or the gauge is replaced first.
   void gauge(std::string_view name, std::string_view labels, UniqueFunction<double()> read);
+  // The counters and gauges with these labels are no more; references to them end.
+  void forget(std::string_view labels);
   // The HELP line of a metric; without one its name, spelled out, serves.
   void describe(std::string_view name, std::string_view help);
 
@@ -155,6 +157,7 @@ class Telemetry {
   StringMap<Name> by_name_;
   mutable std::deque<Metric> metrics_;
   StringMap<std::size_t> metric_index_;
+  std::vector<std::size_t> metrics_free_;
   StringMap<std::string> help_;
   UniqueFunction<void(const Record&)> listener_;
 };

@@ -33,6 +33,9 @@ TEST_CASE("origin: a page of elsewhere is known by its Origin") {
   CHECK_FALSE(foreign({{"Origin", "http://localhost:3000"}}));
   CHECK(foreign({{"Origin", "https://example.com"}}));
   CHECK(foreign({{"Origin", "null"}}));
+  CHECK(foreign({{"Host", "localhost:4566"}, {"Sec-Fetch-Site", "cross-site"}}));
+  CHECK(foreign({{"Host", "evil.example:4566"}, {"Sec-Fetch-Site", "same-origin"}}));
+  CHECK_FALSE(foreign({{"Host", "localhost:4566"}, {"Sec-Fetch-Site", "same-site"}}));
 }
 
 TEST_CASE("origin: every Host and Origin of a request counts") {

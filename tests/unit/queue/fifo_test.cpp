@@ -333,7 +333,9 @@ TEST_CASE("queue fifo: dead letters keep id, group and count, and free their gro
   REQUIRE(bodies(dead) == "poison");
   CHECK(dead[0].message.id == poison.id);
   CHECK(dead[0].message.group == "a");
-  CHECK(dead[0].message.deduplication_id == "poison");
+  CHECK(parse_id(dead[0].message.deduplication_id) == poison.id);
+  CHECK(dead[0].message.deduplication_id.size() == 36);
+  CHECK(dead[0].message.sent == b.world.scheduler.now());
   CHECK(dead[0].message.dead_letter_source == "q");
   CHECK(dead[0].message.receives == 2);
   CHECK(send(b.q(), "a", "poison").id == poison.id);  // Its old queue still knows it.

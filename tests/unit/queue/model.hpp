@@ -255,6 +255,10 @@ inline void Model::give_up(ModelQueue& q, std::size_t place, Time now) {
   if (dead == nullptr) return;
   m.identity = ++count_;
   m.source = q.options.name;
+  if (q.options.fifo) {
+    m.sent = now;
+    m.deduplication_id.clear();  // Its id, which is not ours to know.
+  }
   m.receives_here = 0;
   m.delivery = 0;
   dead->arrive(std::move(m), now, now);
@@ -271,7 +275,9 @@ inline std::vector<ModelMessage> Model::receive(ModelQueue& q, const ReceiveRequ
     const auto place = q.next(fault.kind == Fault::Kind::reorder, batch);
     if (!place) break;
     ModelMessage& m = q.messages[*place];
-    if (q.options.receives_max != 0 && m.receives_here >= q.options.receives_max) {
+    const bool somewhere =
+        q.options.dead_letter_queue.empty() || find(q.options.dead_letter_queue) != nullptr;
+    if (q.options.receives_max != 0 && m.receives_here >= q.options.receives_max && somewhere) {
       give_up(q, *place, now);
       continue;
     }

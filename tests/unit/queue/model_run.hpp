@@ -327,6 +327,7 @@ class ModelRun {
     if (q != nullptr && q->declared) expected = Errc::denied;
     same_answer(bench_.queues->remove(name), expected, "the answer to remove a queue");
     if (!expected) model_.queues.erase(model_.queues.begin() + (q - model_.queues.data()));
+    std::erase_if(model_.tasks, [&](const ModelTask& task) { return task.source == name; });
   }
 
   void move(Random& r) {

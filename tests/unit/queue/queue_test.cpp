@@ -142,9 +142,19 @@ TEST_CASE("queue: received too often, a message goes to the dead-letter queue") 
   CHECK(records[0].value == 2);
 }
 
-TEST_CASE("queue: without its dead-letter queue such a message is dropped") {
+TEST_CASE("queue: such a message stays when its dead-letter queue does not exist") {
   Bench b(
       {{.name = "q", .visibility_timeout = 0s, .dead_letter_queue = "missing", .receives_max = 1}});
+  send(b.q(), "a");
+  for (std::uint32_t i = 1; i <= 3; ++i) {
+    const auto got = b.q().receive(1);
+    REQUIRE(got.size() == 1);
+    CHECK(got[0].message.receives == i);
+  }
+}
+
+TEST_CASE("queue: with no dead-letter queue named such a message is dropped") {
+  Bench b({{.name = "q", .visibility_timeout = 0s, .receives_max = 1}});
   int dropped = 0;
   b.q().on_lost([&](const Message&, bool dead) { dropped += dead ? 100 : 1; });
   send(b.q(), "a");

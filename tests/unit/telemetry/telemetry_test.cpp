@@ -187,6 +187,20 @@ TEST_CASE("telemetry: notes are bounded and pass the witness") {
   CHECK(telemetry.note_text(3).empty());
 }
 
+TEST_CASE("telemetry: forgotten metrics leave the page, and their places serve others") {
+  virtual_world::World world;
+  Telemetry telemetry(world.scheduler, {});
+  ++telemetry.counter("porteiro_a_total", "queue=\"a\"");
+  telemetry.gauge("porteiro_depth", "queue=\"a\"", [] { return 1.0; });
+  std::uint64_t& kept = telemetry.counter("porteiro_a_total", "queue=\"b\"");
+  telemetry.forget("queue=\"a\"");
+  CHECK(telemetry.metrics().find("queue=\"a\"") == std::string::npos);
+  ++telemetry.counter("porteiro_a_total", "queue=\"c\"");
+  ++kept;
+  CHECK(telemetry.metrics().find("porteiro_a_total{queue=\"b\"} 1\n") != std::string::npos);
+  CHECK(telemetry.metrics().find("porteiro_a_total{queue=\"c\"} 1\n") != std::string::npos);
+}
+
 TEST_CASE("telemetry: the metrics page groups samples under HELP and TYPE") {
   virtual_world::World world;
   Telemetry telemetry(world.scheduler, {});
