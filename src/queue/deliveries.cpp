@@ -75,6 +75,10 @@ void Queue::State::deliver(std::uint32_t slot, Time now, Time visible_at,
   place(slot, Where::in_flight, key_of(visible_at));
   if (!s.ephemeral) journal.received(options.name, slot, s);
   out.push_back({message_of(s), {slot, s.delivery, s.id}});
+  if (shared.observer != nullptr) {
+    shared.observer->leased(options.name, s.number, out.back().message, out.size() - 1, now,
+                            visible_at);
+  }
   const Id trace = out.back().message.trace;
   ++counters.received;
   telemetry.record(telemetry::Kind::message_received, trace, name, s.receives,
@@ -145,7 +149,7 @@ void Queue::State::give_up(std::uint32_t slot) {
     message.sent = env.scheduler.now();
     message.deduplication_id = uuid(message.id);
   }
-  discard(slot);
+  discard(slot, Observer::End::dead_lettered);
   ++counters.dead;
   telemetry.record(telemetry::Kind::message_dead, message.trace, target->state_->name,
                    message.receives);
@@ -178,6 +182,7 @@ void Queue::State::accept_moved(std::uint32_t from, std::string_view source,
     groups.join(slot, message.group);
     visible_from = groups.visible_from(slot);  // It overtakes none of its group.
   }
+  if (shared.observer != nullptr) shared.observer->arrived(options.name, s.number, message);
   const bool late = visible_from > env.scheduler.now();
   enter(slot, late ? Where::delayed : Where::ready, late ? key_of(visible_from) : 0);
   if (!s.ephemeral) journal.moved(source, from, options.name, slot, s);
@@ -185,7 +190,7 @@ void Queue::State::accept_moved(std::uint32_t from, std::string_view source,
 
 void Queue::State::drop(std::uint32_t slot) {
   Message message = message_of(slab[slot]);
-  discard(slot);
+  discard(slot, Observer::End::dropped);
   if (!message.ephemeral) journal.removed(options.name, slot);
   ++counters.dropped;
   telemetry.record(telemetry::Kind::message_dropped, message.trace, name);
@@ -223,7 +228,7 @@ Result<journal::Sequence> Queue::State::remove(const Receipt& receipt) {
   }
   const bool ephemeral = slab[slot].ephemeral;
   const Id trace = slab[slot].content.trace();
-  discard(slot);
+  discard(slot, Observer::End::removed);
   ++counters.deleted;
   telemetry.record(telemetry::Kind::message_deleted, trace, name);
   return ephemeral ? journal::Sequence{0} : journal.removed(options.name, slot);

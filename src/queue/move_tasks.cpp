@@ -137,7 +137,7 @@ bool MoveTasks::move_one(Task& running, Queue::State& source) {
   message.first_received = Time{};
   message.receives = 0;
   message.dead_letter_source.clear();
-  source.discard(letter->slot);
+  source.discard(letter->slot, Observer::End::moved);
   target->accept_moved(letter->slot, source.options.name, message);
   ++running.task.moved;
   return true;

@@ -25,7 +25,7 @@ struct Queues::State {
   State(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
         Queues& self)
       : writer(journal, journal.join("queues", self)),
-        shared{environment, telemetry, writer, self},
+        shared{environment, telemetry, writer, self, nullptr},
         tasks(shared, [this](std::string_view name) { return state_of(name); }) {}
 
   EntryWriter writer;
@@ -59,6 +59,7 @@ Queue* Queues::State::add(Options options, bool declared) {
 void Queues::State::drop(Queue& queue) {
   queue.state_->end_waits();
   tasks.forget(queue.options().name);
+  if (shared.observer != nullptr) shared.observer->emptied(queue.options().name);
   std::erase(in_order, &queue);
   queues.erase(std::string(queue.options().name));
 }
@@ -129,6 +130,8 @@ void Queues::reset() {
     queue->declared() ? queue->state_->reset() : state_->drop(*queue);
   }
 }
+
+void Queues::observe(Observer* observer) { state_->shared.observer = observer; }
 
 Result<Queues::Started> Queues::start_move(std::string_view source, std::string_view destination,
                                            std::uint32_t per_second) {

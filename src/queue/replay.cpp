@@ -54,7 +54,7 @@ bool Queue::State::apply_hidden(std::uint32_t slot, std::int64_t visible_at) {
 
 bool Queue::State::apply_removed(std::uint32_t slot) {
   if (!slab.taken(slot)) return false;
-  discard(slot);
+  discard(slot, Observer::End::removed);
   return true;
 }
 

@@ -179,6 +179,7 @@ std::uint32_t Queue::State::store(Message message, Time visible_from, Time now) 
     Time& from = groups.visible_from(slot);
     from = visible_from = std::max(from, visible_from);
   }
+  if (shared.observer != nullptr) shared.observer->arrived(options.name, s.number, message);
   const bool late = visible_from > now;
   enter(slot, late ? Where::delayed : Where::ready, late ? key_of(visible_from) : 0);
   if (!s.ephemeral) journal.put(options.name, slot, s);
@@ -225,6 +226,7 @@ journal::Sequence Queue::State::purge() {
 }
 
 void Queue::State::empty() {
+  if (shared.observer != nullptr) shared.observer->emptied(options.name);
   for (Order* order : {&ready, &delayed, &in_flight, &retention}) order->clear();
   groups.clear();
   slab.clear();
@@ -259,11 +261,12 @@ void Queue::State::place(std::uint32_t slot, Where where, std::int64_t key) {
   slab[slot].where = where;
   if (where == Where::ready) {
     options.fifo ? groups.add(slot) : ready.add(slot, static_cast<std::int64_t>(slab[slot].number));
-    return;
+  } else {
+    order_of(where).add(slot, key);
+    arm(key);
+    if (options.fifo && where == Where::in_flight) groups.lock(slot);
   }
-  order_of(where).add(slot, key);
-  arm(key);
-  if (options.fifo && where == Where::in_flight) groups.lock(slot);
+  if (shared.observer != nullptr) shared.observer->depth(options.name, depth());
 }
 
 void Queue::State::unplace(std::uint32_t slot) {
@@ -273,7 +276,8 @@ void Queue::State::unplace(std::uint32_t slot) {
   if (options.fifo && where == Where::in_flight) groups.unlock(slot);
 }
 
-void Queue::State::discard(std::uint32_t slot) {
+void Queue::State::discard(std::uint32_t slot, Observer::End how) {
+  if (shared.observer != nullptr) shared.observer->ended(options.name, slab[slot].number, how);
   unplace(slot);
   retention.remove(slot);
   if (options.fifo) groups.leave(slot);
@@ -303,6 +307,9 @@ void Queue::State::make_ready(std::uint32_t slot) {
 }
 
 void Queue::State::hide(std::uint32_t slot, std::int64_t visible_at) {
+  if (shared.observer != nullptr) {
+    shared.observer->hidden(options.name, slab[slot].number, Time(Duration(visible_at)));
+  }
   unplace(slot);
   if (visible_at == 0) {
     make_ready(slot);

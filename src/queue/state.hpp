@@ -41,6 +41,7 @@ struct Shared {
   telemetry::Telemetry& telemetry;
   EntryWriter& journal;
   Queues& queues;
+  Observer* observer = nullptr;
 };
 
 struct Queue::State {
@@ -66,7 +67,7 @@ struct Queue::State {
     Message message;
   };
   std::optional<Letter> first_letter();  // The first message that may be received; nullopt: none.
-  void discard(std::uint32_t slot);      // Out of all orders; the slot is free.
+  void discard(std::uint32_t slot, Observer::End how);  // Out of all orders; the slot is free.
   void accept_moved(std::uint32_t from, std::string_view source, const Message& message);
 
   // Waiters.

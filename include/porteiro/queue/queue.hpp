@@ -15,6 +15,7 @@
 #include "porteiro/base/id.hpp"
 #include "porteiro/journal/journal.hpp"
 #include "porteiro/queue/message.hpp"
+#include "porteiro/queue/observer.hpp"
 #include "porteiro/telemetry/telemetry.hpp"
 
 namespace porteiro::queue {
@@ -59,11 +60,6 @@ struct ReceiveRequest {
   std::string attempt_id{};  // ReceiveRequestAttemptId, for FIFO queues; empty: none.
   // Of a long poll: when this is set and has expired, it gets nothing any more.
   std::optional<std::weak_ptr<const void>> caller{};
-};
-
-struct Depth {
-  std::size_t ready = 0, delayed = 0, in_flight = 0;
-  std::size_t total() const { return ready + delayed + in_flight; }
 };
 
 class Queues;
@@ -175,6 +171,9 @@ class Queues : public journal::Participant {
   std::vector<std::string> sources_of(std::string_view dead_letter_queue) const;  // Likewise.
   // Declared queues empty and as declared, waiters kept; all others and all tasks gone.
   void reset();
+
+  // Borrowed; null: none. Told of what happens from now on.
+  void observe(Observer* observer);
 
   // One task of a source at a time. Errors: not_found (a queue), conflict (one is running),
   // invalid (no queue has this source as its dead-letter queue; a destination of the other kind;
