@@ -91,6 +91,26 @@ CheckResult latency(const json& check, const Evidence& evidence) {
   return {"", verdict_of(good), all.size(), figures};
 }
 
+struct Fates {
+  std::uint64_t messages = 0, handled = 0, dead = 0, waiting = 0, lost = 0;
+};
+
+Fates fates_of(const json& check, const Evidence& evidence) {
+  using Fate = QueueLedger::Fate;
+  Fates out;
+  for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
+    for (const auto& [id, key] : traffic->messages) {
+      ++out.messages;
+      const Fate fate = evidence.ledger.fate(id);
+      if (fate == Fate::handled) ++out.handled;
+      if (fate == Fate::dead) ++out.dead;
+      if (fate == Fate::waiting) ++out.waiting;
+      if (fate == Fate::lost || fate == Fate::unseen) ++out.lost;
+    }
+  }
+  return out;
+}
+
 CheckResult no_loss(const json& check, const Evidence& evidence) {
   const std::vector<std::string> terminal = list_of(check.at("terminal"));
   const auto allowed = [&](const char* name) {
@@ -116,24 +136,48 @@ CheckResult no_loss(const json& check, const Evidence& evidence) {
       }
     }
   }
-  const bool good = pending == 0 && gone == 0 && (dead == 0 || allowed("dlq")) &&
-                    (replied == 0 || allowed("replied"));
-  const std::string figures = std::to_string(accepted) + " accepted: " + std::to_string(replied) +
-                              " replied, " + std::to_string(dead) + " failed, " +
-                              std::to_string(pending) + " pending, " + std::to_string(gone) +
-                              " lost";
-  return {"", verdict_of(good), accepted, figures};
+  std::string figures;
+  if (accepted > 0) {
+    figures = std::to_string(accepted) + " accepted: " + std::to_string(replied) + " replied, " +
+              std::to_string(dead) + " failed, " + std::to_string(pending) + " pending, " +
+              std::to_string(gone) + " lost";
+  }
+  const Fates fates = fates_of(check, evidence);
+  if (fates.messages > 0) {
+    figures += (figures.empty() ? "" : "; ") + std::to_string(fates.messages) +
+               " messages: " + std::to_string(fates.handled) + " handled, " +
+               std::to_string(fates.dead) + " dead-lettered, " + std::to_string(fates.waiting) +
+               " waiting, " + std::to_string(fates.lost) + " lost";
+  }
+  const bool good = pending == 0 && gone + fates.lost == 0 &&
+                    (dead + fates.dead == 0 || allowed("dlq")) &&
+                    (replied + fates.handled == 0 || allowed("replied"));
+  return {"", verdict_of(good), accepted + fates.messages, figures};
 }
 
-// Each command that succeeded changed the record it names exactly once; nothing else changed.
+// How often a record is to change.
+struct Expected {
+  std::uint64_t min = 0, max = 0;
+};
+
+// Each command that succeeded changed the record it names exactly once; so did each message that
+// was handled. What was not may have, before its end. Nothing else changed.
 CheckResult effect_once(const json& check, const Evidence& evidence) {
-  std::map<std::string, std::uint64_t> expected;
+  std::map<std::string, Expected> expected;
   std::uint64_t commands = 0;
   for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
     for (const auto& [location, command] : traffic->commands) {
       if (command.state != Command::State::succeeded) continue;
       ++commands;
-      ++expected[command.key];
+      ++expected[command.key].min;
+      ++expected[command.key].max;
+    }
+    for (const auto& [id, key] : traffic->messages) {
+      Expected& of_key = expected[key];
+      ++of_key.max;
+      if (evidence.ledger.fate(id) != QueueLedger::Fate::handled) continue;
+      ++commands;
+      ++of_key.min;
     }
   }
   const auto& effects = evidence.seen.effects.at(check.at("effect").get<std::string>());
@@ -141,14 +185,14 @@ CheckResult effect_once(const json& check, const Evidence& evidence) {
   for (const auto& [key, count] : expected) {
     const auto it = effects.find(key);
     const std::uint64_t seen = it == effects.end() ? 0 : it->second;
-    if (seen < count) missing += count - seen;
+    if (seen < count.min) missing += count.min - seen;
   }
   for (const auto& [key, count] : effects) {
     const auto it = expected.find(key);
-    const std::uint64_t want = it == expected.end() ? 0 : it->second;
+    const std::uint64_t want = it == expected.end() ? 0 : it->second.max;
     if (count > want) repeated += count - want;
   }
-  const std::string figures = std::to_string(commands) + " commands: " + std::to_string(missing) +
+  const std::string figures = std::to_string(commands) + " handled: " + std::to_string(missing) +
                               " without effect, " + std::to_string(repeated) + " effects too many";
   return {"", verdict_of(missing == 0 && repeated == 0), commands, figures};
 }
@@ -167,6 +211,80 @@ CheckResult dlq_count(const json& check, const Evidence& evidence) {
     figures += " (at most " + check.at("max").dump() + ")";
   }
   return {"", verdict_of(good), 1, figures};
+}
+
+// Of one queue, or of all of them.
+std::vector<std::string> queues_of(const json& check, const Evidence& evidence) {
+  if (check.contains("queue")) return {check.at("queue").get<std::string>()};
+  return evidence.emulator.queues().names();
+}
+
+CheckResult tallied(const json& check, const Evidence& evidence,
+                    QueueLedger::Tally QueueLedger::Book::*kind, const char* violation) {
+  QueueLedger::Tally all;
+  for (const std::string& name : queues_of(check, evidence)) {
+    const QueueLedger::Book* book = evidence.ledger.book(name);
+    if (book != nullptr) all.add(book->*kind);
+  }
+  std::string figures = std::to_string(all.violations) + " of " + std::to_string(all.samples) +
+                        " deliveries " + violation;
+  if (!all.first.empty()) figures += "; first: " + all.first;
+  return {"", verdict_of(all.violations == 0), all.samples, figures};
+}
+
+CheckResult queue_depth(const json& check, const Evidence& evidence) {
+  const std::string name = check.at("queue").get<std::string>();
+  const std::string state = check.at("state").get<std::string>();
+  const auto part = [&state](const queue::Depth& depth, std::size_t total) -> std::uint64_t {
+    if (state == "ready") return depth.ready;
+    if (state == "delayed") return depth.delayed;
+    return state == "in_flight" ? depth.in_flight : total;
+  };
+  static const QueueLedger::Book unused;
+  const QueueLedger::Book* book = evidence.ledger.book(name);
+  if (book == nullptr) book = &unused;
+  const queue::Depth depth = evidence.emulator.queues().find(name)->depth();
+  const std::uint64_t now = part(depth, depth.total()), most = part(book->most, book->total_most);
+  bool good = true;
+  std::string figures = state + ": " + std::to_string(now) + " at the end";
+  if (check.contains("eq")) {
+    good = now == check.at("eq").get<std::uint64_t>();
+    figures += " (must be " + check.at("eq").dump() + ")";
+  }
+  figures += ", most " + std::to_string(most);
+  if (check.contains("max")) {
+    good = good && most <= check.at("max").get<std::uint64_t>();
+    figures += " (at most " + check.at("max").dump() + ")";
+  }
+  return {"", verdict_of(good), book->depths, figures};
+}
+
+CheckResult attempts(const json& check, const Evidence& evidence) {
+  std::map<std::uint32_t, std::uint64_t> counts;  // Deliveries → so many messages.
+  const auto add = [&](Id id) {
+    if (const auto deliveries = evidence.ledger.deliveries(id)) ++counts[*deliveries];
+  };
+  if (check.contains("queue")) {
+    const auto* book = evidence.ledger.book(check.at("queue").get<std::string>());
+    if (book != nullptr) counts = book->deliveries;
+  } else {
+    for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
+      for (const auto& [id, key] : traffic->messages) add(id);
+      for (const auto& [location, command] : traffic->commands) add(command.correlation);
+    }
+  }
+  counts.erase(0);
+  const auto max = check.at("max").get<std::uint32_t>();
+  std::uint64_t samples = 0, beyond = 0;
+  for (const auto& [deliveries, messages] : counts) {
+    samples += messages;
+    if (deliveries > max) beyond += messages;
+  }
+  const std::uint32_t most = counts.empty() ? 0 : counts.rbegin()->first;
+  return {"", verdict_of(beyond == 0), samples,
+          std::to_string(samples) + " messages, delivered at most " + std::to_string(most) +
+              " times (at most " + std::to_string(max) + "); " + std::to_string(beyond) +
+              " more often"};
 }
 
 CheckResult no_plaintext(const json& check, const Evidence& evidence) {
@@ -229,6 +347,14 @@ CheckResult dispatch(const std::string& name, const json& check, const Evidence&
   if (name == "delivery.no_loss") return no_loss(check, evidence);
   if (name == "effect.once") return effect_once(check, evidence);
   if (name == "dlq.count") return dlq_count(check, evidence);
+  if (name == "queue.fifo_per_group") {
+    return tallied(check, evidence, &QueueLedger::Book::order, "overtook an earlier message");
+  }
+  if (name == "queue.one_lease") {
+    return tallied(check, evidence, &QueueLedger::Book::leases, "came before a lease had ended");
+  }
+  if (name == "queue.depth") return queue_depth(check, evidence);
+  if (name == "delivery.attempts") return attempts(check, evidence);
   if (name == "secrets.no_plaintext") return no_plaintext(check, evidence);
   if (name == "reached") return reached(check, evidence);
   if (name == "history.hash") return history_hash(check, evidence);

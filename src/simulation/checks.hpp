@@ -10,6 +10,7 @@ namespace porteiro::simulation {
 
 struct Evidence {
   const Seen& seen;
+  const QueueLedger& ledger;
   const FaultEngine& faults;
   const Canaries& canaries;
   emulator::Emulator& emulator;

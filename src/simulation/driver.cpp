@@ -29,6 +29,19 @@ std::vector<std::string> names_of(const json& one_or_many) {
   return one_or_many.get<std::vector<std::string>>();
 }
 
+// Books are kept only for those who read them.
+bool needs_ledger(const json& scenario) {
+  const auto sends = [](const json& traffic) { return traffic.contains("send"); };
+  const auto asks = [](const json& check) {
+    const std::string name = check.at("check").get<std::string>();
+    return name.starts_with("queue.") || name == "delivery.attempts";
+  };
+  const json& traffic = scenario.at("traffic");
+  const json& expect = scenario.at("expect");
+  return std::any_of(traffic.begin(), traffic.end(), sends) ||
+         std::any_of(expect.begin(), expect.end(), asks);
+}
+
 }  // namespace
 
 const TrafficSeen* Seen::of(std::string_view id) const {
@@ -59,6 +72,7 @@ Driver::Driver(const json& scenario, Parts parts, Random random)
     seen_.traffic.emplace_back().id = traffic_.back()->id();
   }
   watch_effects(scenario.at("expect"));
+  if (needs_ledger(scenario)) parts_.emulator.queues().observe(&ledger_);
   parts_.emulator.telemetry().listen([this](const telemetry::Record& record) {
     if (on_record_) on_record_(record);
     if (record.kind != telemetry::Kind::store_read) return;
@@ -66,6 +80,8 @@ Driver::Driver(const json& scenario, Parts parts, Random random)
         record.extra);
   });
 }
+
+Driver::~Driver() { parts_.emulator.queues().observe(nullptr); }
 
 // "A.person" or "C.trail.movements": every change of a record of that collection is one effect.
 void Driver::watch_effects(const json& expect) {
@@ -120,26 +136,41 @@ void Driver::arm(std::size_t traffic) {
     Traffic::Planned planned = traffic_[traffic]->next(parts_.environment.scheduler.now());
     if (planned.resend) {
       ++open_;
-      parts_.environment.scheduler.after(resend_after, [this, traffic, again = planned.request] {
+      parts_.environment.scheduler.after(resend_after, [this, traffic, again = planned] {
         send(traffic, again);
         one_less();
       });
     }
-    send(traffic, std::move(planned.request));
+    send(traffic, std::move(planned));
     arm(traffic);
   });
 }
 
-void Driver::send(std::size_t traffic, http::ClientRequest request) {
+void Driver::send(std::size_t traffic, Traffic::Planned planned) {
   ++open_;
   ++seen_.traffic[traffic].sent;
   const Time now = parts_.environment.scheduler.now();
-  parts_.send(std::move(request), [this, traffic, now](Result<http::Response> response) {
-    finished(traffic, now, std::move(response));
+  if (!traffic_[traffic]->sends()) {
+    return parts_.send(std::move(planned.request),
+                       [this, traffic, now](const Result<http::Response>& response) {
+                         finished(traffic, now, response);
+                       });
+  }
+  parts_.send_inside(std::move(planned.request), [this, traffic, now, key = std::move(planned.key)](
+                                                     const Result<http::Response>& response) {
+    if (response) accepted(traffic, response.value(), key);
+    finished(traffic, now, response);
   });
 }
 
-void Driver::finished(std::size_t traffic, Time sent_at, Result<http::Response> response) {
+void Driver::accepted(std::size_t traffic, const http::Response& response, std::string key) {
+  if (response.status != 200) return;
+  const auto raw = find_member(response.body, "MessageId");
+  const auto id = raw ? parse_id(string_value(*raw).value_or("")) : std::nullopt;
+  if (id) seen_.traffic[traffic].messages.emplace(*id, std::move(key));
+}
+
+void Driver::finished(std::size_t traffic, Time sent_at, const Result<http::Response>& response) {
   TrafficSeen& seen = seen_.traffic[traffic];
   if (!response) {
     ++seen.unanswered;
@@ -149,7 +180,10 @@ void Driver::finished(std::size_t traffic, Time sent_at, Result<http::Response> 
   seen.latencies_ns.push_back(static_cast<std::uint64_t>(took.count()));
   ++seen.statuses[response.value().status];
   const std::string_view location = header_of(response.value(), "Location");
-  if (response.value().status == 202 && !location.empty()) seen.commands[std::string(location)];
+  if (response.value().status == 202 && !location.empty()) {
+    Command& command = seen.commands[std::string(location)];
+    command.correlation = parse_id(header_of(response.value(), "X-Correlation-Id")).value_or(Id{});
+  }
   one_less();
 }
 

@@ -13,6 +13,7 @@
 #include "simulation/canaries.hpp"
 #include "simulation/fault_engine.hpp"
 #include "simulation/plan.hpp"
+#include "simulation/queue_ledger.hpp"
 
 namespace porteiro::simulation {
 
@@ -21,6 +22,7 @@ struct Command {
   enum class State { pending, succeeded, failed, unknown };
   State state = State::pending;
   std::string key;  // The record it wrote, as the reply names it; empty: it names none.
+  Id correlation{};
 };
 
 struct TrafficSeen {
@@ -30,6 +32,8 @@ struct TrafficSeen {
   std::map<int, std::uint64_t> statuses;
   std::vector<std::uint64_t> latencies_ns;  // Of the answered ones.
   std::map<std::string, Command> commands;  // By Location: a resent command counts once.
+  // What SQS accepted, and the key of the record it is to write: likewise.
+  std::map<Id, std::string> messages;
 };
 
 struct Seen {
@@ -43,21 +47,26 @@ struct Seen {
 
 class Driver {
  public:
-  using Send =
-      std::function<void(http::ClientRequest, UniqueFunction<void(Result<http::Response>)>)>;
+  using Answered = UniqueFunction<void(Result<http::Response>)>;
+  using Send = std::function<void(http::ClientRequest, Answered)>;
   struct Parts {
     Environment& environment;
     emulator::Emulator& emulator;
     FaultEngine& faults;
     Canaries& canaries;
-    Send send;
+    Send send;         // To the gateway.
+    Send send_inside;  // To the inside port.
   };
   Driver(const nlohmann::json& scenario, Parts parts, Random random);
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+  ~Driver();
 
   // Runs all steps, then follows every command to its outcome. `done` gets nothing or the reason
   // why the run ended early (a step's `max` passed).
   void run(UniqueFunction<void(Result<void>)> done);
   const Seen& seen() const { return seen_; }
+  const QueueLedger& ledger() const { return ledger_; }
   void on_record(std::function<void(const telemetry::Record&)> each) {
     on_record_ = std::move(each);
   }
@@ -67,8 +76,9 @@ class Driver {
   void next_step();
   void run_traffic(const nlohmann::json& ids);
   void arm(std::size_t traffic);
-  void send(std::size_t traffic, http::ClientRequest request);
-  void finished(std::size_t traffic, Time sent_at, Result<http::Response> response);
+  void send(std::size_t traffic, Traffic::Planned planned);
+  void finished(std::size_t traffic, Time sent_at, const Result<http::Response>& response);
+  void accepted(std::size_t traffic, const http::Response& response, std::string key);
   void one_less();
   void advance(const nlohmann::json& step);
   void wait_idle(Time since, Time until);
@@ -85,6 +95,7 @@ class Driver {
   std::vector<std::unique_ptr<Traffic>> traffic_;
   std::vector<std::shared_ptr<stores::Store::Follower>> followers_;
   Seen seen_;
+  QueueLedger ledger_;
   std::function<void(const telemetry::Record&)> on_record_;
   std::size_t step_ = 0;
   std::size_t open_ = 0;  // Traffic still to be made and requests still unanswered.

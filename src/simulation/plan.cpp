@@ -63,6 +63,58 @@ std::string Template::render(const Lookup& lookup) const {
   return out;
 }
 
+SendTemplate::SendTemplate(const json& spec) : queue_(spec.at("queue").get<std::string>()) {
+  const json& body = spec.at("body");
+  body_ = body.is_string() ? Template::of_text(body.get<std::string>()) : Template::of_json(body);
+  for (const auto& [member, parameter] :
+       {std::pair("group", "MessageGroupId"),
+        std::pair("deduplication_id", "MessageDeduplicationId")}) {
+    if (!spec.contains(member)) continue;
+    texts_.push_back({parameter, Template::of_text(spec.at(member).get<std::string>())});
+  }
+  if (spec.contains("delay")) {
+    delay_s_ = config::duration_of(spec.at("delay")) / std::chrono::seconds(1);
+  }
+  const json attributes = spec.value("attributes", json::object());
+  for (const auto& [name, value] : attributes.items()) {
+    attributes_.push_back({name, Template::of_text(value.get<std::string>())});
+  }
+  key_ = Template::of_text(spec.value("key", ""));
+}
+
+http::ClientRequest SendTemplate::render(const Template::Lookup& lookup) const {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = "/";
+  request.headers.push_back({"Content-Type", "application/x-amz-json-1.0"});
+  request.headers.push_back({"X-Amz-Target", "AmazonSQS.SendMessage"});
+  std::string& out = request.body;
+  const auto text = [&out](std::string_view name, std::string_view value) {
+    out.append(out.empty() || out.back() == '{' ? "" : ",");
+    append_json_string(out, name);
+    out += ':';
+    append_json_string(out, value);
+  };
+  out = "{";
+  text("QueueUrl", queue_);
+  text("MessageBody", body_.render(lookup));
+  for (const Text& each : texts_) text(each.name, each.value.render(lookup));
+  if (delay_s_) out += ",\"DelaySeconds\":" + std::to_string(*delay_s_);
+  if (!attributes_.empty()) out += ",\"MessageAttributes\":{";
+  for (const Text& each : attributes_) {
+    out.append(out.back() == '{' ? "" : ",");
+    append_json_string(out, each.name);
+    out += ":{";
+    text("DataType", "String");
+    text("StringValue", each.value.render(lookup));
+    out += '}';
+  }
+  out += attributes_.empty() ? "}" : "}}";
+  return request;
+}
+
+std::string SendTemplate::key(const Template::Lookup& lookup) const { return key_.render(lookup); }
+
 Population::Population(const json& spec, const Generators& generators, Random random)
     : generators_(generators),
       names_(spec.at("of").get<std::vector<std::string>>()),
@@ -108,19 +160,10 @@ Traffic::Traffic(const json& spec, const Generators& generators, Population* pop
       arrivals_(random.fork(1)),
       values_(random.fork(2)),
       on_canary_(std::move(on_canary)) {
-  const json& request = spec.at("request");
-  method_ = request.at("method").get<std::string>();
-  path_ = Template::of_path(request.at("path").get<std::string>());
-  if (request.contains("body")) {
-    has_body_ = true;
-    body_ = Template::of_json(request.at("body"));
-  }
-  if (request.contains("headers")) {
-    for (const auto& [name, value] : request.at("headers").items()) {
-      const std::string text = value.get<std::string>();
-      if (text.find("{{") == text.npos) key_headers_.push_back({name, text});
-      headers_.push_back({name, Template::of_text(text)});
-    }
+  if (spec.contains("send")) {
+    send_.emplace(spec.at("send"));
+  } else {
+    read_request(spec.at("request"));
   }
   count_ = each_ ? population_->count() : spec.at("count").get<std::uint64_t>();
   const json& arrival = spec.at("arrival");
@@ -129,6 +172,21 @@ Traffic::Traffic(const json& spec, const Generators& generators, Population* pop
   mean_gap_ = Duration(std::chrono::seconds(1)) / static_cast<std::int64_t>(rate);
   resend_parts_per_million_ =
       static_cast<std::uint32_t>(std::lround(spec.value("resend", 0.0) * 1e6));
+}
+
+void Traffic::read_request(const json& request) {
+  method_ = request.at("method").get<std::string>();
+  path_ = Template::of_path(request.at("path").get<std::string>());
+  if (request.contains("body")) {
+    has_body_ = true;
+    body_ = Template::of_json(request.at("body"));
+  }
+  if (!request.contains("headers")) return;
+  for (const auto& [name, value] : request.at("headers").items()) {
+    const std::string text = value.get<std::string>();
+    if (text.find("{{") == text.npos) key_headers_.push_back({name, text});
+    headers_.push_back({name, Template::of_text(text)});
+  }
 }
 
 std::optional<Duration> Traffic::gap() {
@@ -156,17 +214,24 @@ Traffic::Planned Traffic::next(Time now) {
   };
 
   Planned planned;
-  planned.request.method = method_;
-  planned.request.url = path_.render(lookup);
-  for (const HeaderTemplate& header : headers_) {
-    planned.request.headers.push_back({header.name, header.value.render(lookup)});
-  }
-  if (has_body_) {
-    planned.request.body = body_.render(lookup);
-    planned.request.headers.push_back({"Content-Type", "application/json"});
-  }
+  planned.request = send_ ? send_->render(lookup) : render_request(lookup);
+  if (send_) planned.key = send_->key(lookup);
   planned.resend = resend_parts_per_million_ > 0 && values_.chance(resend_parts_per_million_);
   return planned;
+}
+
+http::ClientRequest Traffic::render_request(const Template::Lookup& lookup) const {
+  http::ClientRequest request;
+  request.method = method_;
+  request.url = path_.render(lookup);
+  for (const HeaderTemplate& header : headers_) {
+    request.headers.push_back({header.name, header.value.render(lookup)});
+  }
+  if (has_body_) {
+    request.body = body_.render(lookup);
+    request.headers.push_back({"Content-Type", "application/json"});
+  }
+  return request;
 }
 
 }  // namespace porteiro::simulation

@@ -35,6 +35,26 @@ class Template {
   std::vector<Piece> pieces_;
 };
 
+// A message as a client of SQS sends it: a SendMessage of the JSON protocol.
+class SendTemplate {
+ public:
+  explicit SendTemplate(const nlohmann::json& spec);
+  http::ClientRequest render(const Template::Lookup& lookup) const;
+  std::string key(const Template::Lookup& lookup) const;  // Of the record it is to write.
+
+ private:
+  struct Text {
+    std::string name;
+    Template value;
+  };
+  std::string queue_;
+  Template body_;
+  std::vector<Text> texts_;  // The request's optional members that are texts.
+  std::optional<std::int64_t> delay_s_;
+  std::vector<Text> attributes_;
+  Template key_;
+};
+
 // Told of each canary value as it is made.
 using OnCanary = std::function<void(std::string_view)>;
 
@@ -66,16 +86,22 @@ class Traffic {
   struct Planned {
     http::ClientRequest request;  // `url` is the target alone.
     bool resend = false;          // To be sent a second time a little later.
+    std::string key;              // Of the record that the message of a `send` is to write.
   };
+  bool sends() const { return send_.has_value(); }  // To the inside port; else to the gateway.
   Planned next(Time now);
   const std::vector<http::Header>& key_headers() const { return key_headers_; }
 
  private:
+  void read_request(const nlohmann::json& request);
+  http::ClientRequest render_request(const Template::Lookup& lookup) const;
+
   struct HeaderTemplate {
     std::string name;
     Template value;
   };
   std::string id_, method_;
+  std::optional<SendTemplate> send_;
   Template path_, body_;
   bool has_body_ = false;
   std::vector<HeaderTemplate> headers_;

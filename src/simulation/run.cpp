@@ -47,7 +47,8 @@ struct Stage {
     result.records = telemetry.next();
     for (const TrafficSeen& traffic : driver->seen().traffic) result.requests += traffic.sent;
     result.latencies = latencies(driver->seen());
-    const Evidence evidence{driver->seen(), faults, canaries, *emulator, result.history_hash};
+    const Evidence evidence{driver->seen(), driver->ledger(), faults,
+                            canaries,       *emulator,        result.history_hash};
     for (const json& check : scenario.at("expect")) {
       // What the report says so far is searched, too, before the last checks look at the tally.
       for (const CheckResult& said : result.checks) canaries.wrote(Place::report, said.figures);
@@ -77,15 +78,19 @@ struct Stage {
   std::unique_ptr<Driver> driver;
 };
 
-// Hands a request straight to the gateway: no sockets in virtual time.
-void send_inside(emulator::Emulator& emulator, const http::ClientRequest& request,
-                 UniqueFunction<void(Result<http::Response>)> done) {
-  std::vector<http::HeaderView> headers;
-  for (const http::Header& header : request.headers) headers.push_back({header.name, header.value});
-  http::Request view{request.method, request.url, headers, request.body, "simulation"};
-  emulator.handle_public(view, [done = std::move(done)](http::Response response) mutable {
-    done(std::move(response));
-  });
+// Hands requests straight to a handler of the emulator: no sockets in virtual time.
+using Handle = void (emulator::Emulator::*)(const http::Request&, http::Responder);
+Driver::Send sender(emulator::Emulator& emulator, Handle handle) {
+  return [&emulator, handle](const http::ClientRequest& request, Driver::Answered done) {
+    std::vector<http::HeaderView> headers;
+    for (const http::Header& header : request.headers) {
+      headers.push_back({header.name, header.value});
+    }
+    const http::Request view{request.method, request.url, headers, request.body, "simulation"};
+    (emulator.*handle)(view, [done = std::move(done)](http::Response response) mutable {
+      done(std::move(response));
+    });
+  };
 }
 
 RunResult refused(std::uint64_t seed, Outcome outcome, std::string message) {
@@ -120,9 +125,8 @@ RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
   stage.driver = std::make_unique<Driver>(
       stage.scenario,
       Driver::Parts{world.environment, emulator, stage.faults, stage.canaries,
-                    [&emulator](http::ClientRequest request, auto done) {
-                      send_inside(emulator, request, std::move(done));
-                    }},
+                    sender(emulator, &emulator::Emulator::handle_public),
+                    sender(emulator, &emulator::Emulator::handle_inside)},
       Random(seed).fork(2));
   if (probe != nullptr) {
     stage.driver->on_record(
@@ -202,19 +206,14 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
     if (Result<void> opened = stage_.open(scenario_, registry, live_.data_directory); !opened) {
       return fail(Outcome::environment, opened.error().detail);
     }
-    auto listening = live_.listen([this](const http::Request& request, http::Responder respond) {
-      stage_.emulator->handle_public(request, std::move(respond));
-    });
-    if (!listening) return fail(Outcome::environment, listening.error().detail);
-    listener_ = listening.value().first;
+    auto outside = listen(&emulator::Emulator::handle_public);
+    if (!outside) return fail(Outcome::environment, outside.error().detail);
+    auto inside = listen(&emulator::Emulator::handle_inside);
+    if (!inside) return fail(Outcome::environment, inside.error().detail);
     stage_.driver = std::make_unique<Driver>(
         stage_.scenario,
-        Driver::Parts{
-            live_.environment, *stage_.emulator, stage_.faults, stage_.canaries,
-            [this, url = listening.value().second](http::ClientRequest request, auto done) {
-              request.url = url + request.url;
-              live_.client.send(std::move(request), std::move(done));
-            }},
+        Driver::Parts{live_.environment, *stage_.emulator, stage_.faults, stage_.canaries,
+                      std::move(outside).value(), std::move(inside).value()},
         Random(stage_.seed).fork(2));
     log_.emplace(stage_.emulator->telemetry(),
                  [this](std::string_view lines) { stage_.canaries.wrote(Place::logs, lines); });
@@ -236,6 +235,20 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
     live_.environment.scheduler.post([self = shared_from_this()] {
       self->log_awake_ = false;
       self->log_->drain();
+    });
+  }
+
+  // Binds a handler to a port of its own, and gives what sends there.
+  Result<Driver::Send> listen(Handle handle) {
+    PORTEIRO_TRY(auto listening, live_.listen([this, handle](const http::Request& request,
+                                                             http::Responder respond) {
+      ((*stage_.emulator).*handle)(request, std::move(respond));
+    }));
+    listeners_.push_back(std::move(listening.first));
+    return Driver::Send([this, url = std::move(listening.second)](http::ClientRequest request,
+                                                                  Driver::Answered done) {
+      request.url = url + request.url;
+      live_.client.send(std::move(request), std::move(done));
     });
   }
 
@@ -280,7 +293,7 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
   }
 
   void finish() {
-    listener_.reset();
+    listeners_.clear();
     live_.environment.scheduler.post([self = shared_from_this()] { self->done_(self->result_); });
   }
 
@@ -291,7 +304,7 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
   std::optional<telemetry::LogWriter> log_;
   bool log_awake_ = false;
   Timer limit_;
-  std::shared_ptr<void> listener_;
+  std::vector<std::shared_ptr<void>> listeners_;
   RunResult result_;
   Time started_;
   bool ended_ = false;

@@ -61,13 +61,34 @@ class NameCheck {
                         : group == "store" ? "stores"
                                            : "keys";
     if (fault.contains("target")) one(place, fault.at("target"), pointer + "/target");
-    if (group != "worker" && fault.contains("when") && fault.at("when").contains("point")) {
-      add(pointer + "/when/point", "only worker faults have a choice of points");
+  }
+
+  void send(const json& send, const std::string& pointer) {
+    one("queues", send.at("queue"), pointer + "/queue");
+    if (!send.contains("delay")) return;
+    if (config::duration_of(send.at("delay")) % std::chrono::seconds(1) != Duration::zero()) {
+      add(pointer + "/delay", "a message's delay is in whole seconds");
+    }
+  }
+
+  // effect.once of traffic that sends has to know which records it writes.
+  void keys(const json& check, const json& traffic, const std::string& pointer) {
+    if (check.at("check") != "effect.once") return;
+    const json ids = check.at("of").is_array() ? check.at("of") : json::array({check.at("of")});
+    for (const json& each : traffic) {
+      const bool meant = std::find(ids.begin(), ids.end(), each.at("id")) != ids.end();
+      if (!meant || !each.contains("send") || each.at("send").contains("key")) continue;
+      add(pointer + "/of", "the \"send\" of \"" + each.at("id").get<std::string>() +
+                               "\" names no \"key\" of the record it is to write");
     }
   }
 
   void check(const json& check, const std::string& pointer) {
-    if (check.contains("queue")) one("queues", check.at("queue"), pointer + "/queue");
+    if (check.contains("queue") && one("queues", check.at("queue"), pointer + "/queue") &&
+        check.at("check") == "queue.fifo_per_group" &&
+        !config_.at("queues").at(check.at("queue").get<std::string>()).value("fifo", false)) {
+      add(pointer + "/queue", "this is no FIFO queue; it promises no order");
+    }
     if (!check.contains("effect")) return;
     const std::string effect = check.at("effect").get<std::string>();
     const std::string store = effect.substr(0, effect.find('.'));
@@ -149,13 +170,16 @@ std::vector<Problem> check_names(const std::string& file, const json& scenario,
   for (std::size_t i = 0; i < expect.size(); ++i) {
     const std::string pointer = "/expect/" + std::to_string(i);
     names.check(expect[i], pointer);
+    names.keys(expect[i], scenario.at("traffic"), pointer);
     names.reached(expect[i], faults, pointer);
   }
   const json data = scenario.value("data", json::object());
   const json& traffic = scenario.at("traffic");
   for (std::size_t i = 0; i < traffic.size(); ++i) {
-    check_templates(traffic[i].at("request"), data, "/traffic/" + std::to_string(i) + "/request",
-                    names);
+    const std::string pointer = "/traffic/" + std::to_string(i);
+    const char* kind = traffic[i].contains("send") ? "send" : "request";
+    check_templates(traffic[i].at(kind), data, pointer + "/" + kind, names);
+    if (traffic[i].contains("send")) names.send(traffic[i].at("send"), pointer + "/send");
   }
   return std::move(names).problems();
 }

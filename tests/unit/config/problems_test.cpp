@@ -298,8 +298,9 @@ const BadPart bad_scenarios[] = {
        {"id": "f", "fault": "worker.crash"},
        {"fault": "worker.crash", "at": "1s", "for": "2s"}])",
      "f: /faults/0/fault: \"worker.crsh\" is not \"worker.crash\", \"worker.error\", "
-     "\"worker.slow\", \"queue.duplicate\", \"queue.delay\", \"store.latency\", \"store.error\" or "
-     "\"kms.throttle\"; did you mean \"worker.crash\"?\n"
+     "\"worker.slow\", \"queue.duplicate\", \"queue.delay\", \"queue.reorder\", "
+     "\"queue.drop_ack\", \"queue.throttle\", \"queue.poison\", \"store.latency\", "
+     "\"store.error\" or \"kms.throttle\"; did you mean \"worker.crash\"?\n"
      "f: /faults/1: \"add\" is missing\n"
      "f: /faults/1: has \"probability\" and \"at\"; keep one\n"
      "f: /faults/2: \"for\" needs \"at\"\n"
@@ -310,6 +311,49 @@ const BadPart bad_scenarios[] = {
      "f: /faults/4/when/nth: is empty\n"
      "f: /faults/5: needs \"probability\", \"at\" or \"when\"\n"
      "f: /faults/6: \"id\" is missing"},
+    {"traffic", R"([
+       {"id": "reads", "count": 1, "arrival": {"poisson": "1/s"}},
+       {"id": "b", "arrival": {"poisson": "1/s"}, "send": {"queue": "q", "body": "{{cfp}}"}},
+       {"id": "c", "count": 1, "arrival": {"poisson": "1/s"},
+        "send": {"queue": "q", "group": "", "delay": "16m", "attributes": {"-": "{{n}}", "a": 1}}},
+       {"id": "d", "count": 1, "arrival": {"poisson": "1/s"}, "sned": {}},
+       {"id": "e", "count": 1, "arrival": {"poisson": "1/s"}, "send": {"queue": "q", "body": 1},
+        "request": {"method": "GET", "path": "/"}}])",
+     "f: /traffic/0: needs \"request\" or \"send\"\n"
+     "f: /traffic/1: needs \"count\" or \"each\"\n"
+     "f: /traffic/1/send/body: {{cfp}} is not defined in /data; did you mean {{cpf}}?\n"
+     "f: /traffic/2/send: \"body\" is missing\n"
+     "f: /traffic/2/send/attributes/-: \"-\" is not a valid name, for example \"tenant\"\n"
+     "f: /traffic/2/send/attributes/a: must be a string, not a whole number\n"
+     "f: /traffic/2/send/delay: must be at most \"900s\"\n"
+     "f: /traffic/2/send/group: is empty\n"
+     "f: /traffic/3/sned: unknown name; did you mean \"send\"?\n"
+     "f: /traffic/4/send: \"send\" does not go with \"request\""},
+    {"faults", R"([
+       {"id": "slow", "fault": "queue.poison", "probability": 1, "add": {"p50": "1s", "p99": "1s"}},
+       {"id": "b", "fault": "queue.throttle", "when": {"point": "queue.delete", "nth": [1]}},
+       {"id": "c", "fault": "queue.reorder", "when": {"point": "queue.receive", "nth": [1]}},
+       {"id": "d", "fault": "queue.drop_ack"}])",
+     "f: /faults/0/add: \"add\" does not go with \"fault\": \"queue.poison\"\n"
+     "f: /faults/1/when/point: \"queue.delete\" is not \"queue.send\" or \"queue.receive\"; "
+     "did you mean \"queue.receive\"?\n"
+     "f: /faults/2/when/point: unknown name; known here: nth\n"
+     "f: /faults/3: needs \"probability\", \"at\" or \"when\""},
+    {"expect", R"([{"check": "queue.depth", "queue": "q", "state": "redy"},
+                   {"check": "delivery.attempts", "max": 0},
+                   {"check": "delivery.attempts", "of": "raeds", "queue": "q"},
+                   {"check": "queue.one_lease", "of": "reads"},
+                   {"check": "queue.fifo_per_group", "queue": ""}])",
+     "f: /expect/0: needs at least one of \"eq\" or \"max\"\n"
+     "f: /expect/0/state: \"redy\" is not \"ready\", \"delayed\", \"in_flight\" or \"total\"; "
+     "did you mean \"ready\"?\n"
+     "f: /expect/1: needs \"of\" or \"queue\"\n"
+     "f: /expect/1/max: must be at least 1\n"
+     "f: /expect/2: \"max\" is missing\n"
+     "f: /expect/2: has \"of\" and \"queue\"; keep one\n"
+     "f: /expect/2/of: \"raeds\" is not defined in /traffic; did you mean \"reads\"?\n"
+     "f: /expect/3/of: \"of\" does not go with \"check\": \"queue.one_lease\"\n"
+     "f: /expect/4/queue: is empty"},
     {"steps", R"([{"run": "raeds"}, {"run": ["reads", 5]}, {"heal": "slw"}, {"advance": "idel"},
                   {"advance": "10m"}, {"run": "reads", "heal": "*"}, {"runn": "reads"}, {},
                   {"run": {}}, {"advance": 5}])",
@@ -336,9 +380,7 @@ const BadPart bad_scenarios[] = {
      "f: /expect/2/of/0: \"x\" is not defined in /traffic; known: \"reads\"\n"
      "f: /expect/2/status: \"2x\" is not of the right form, for example \"2xx\"\n"
      "f: /expect/3/point: \"fault:slwo\" is not defined in /faults; did you mean \"fault:slow\"?\n"
-     "f: /expect/4/point: \"k\" is not defined in /faults; known: \"fault:slow\", "
-     "\"worker.start\", \"worker.effect_done_ack_pending\", \"queue.send\", \"store.read\", "
-     "\"store.write\" and \"kms.call\"\n"
+     "f: /expect/4/point: \"k\" is not defined in /faults\n"
      "f: /expect/5: needs at least one of \"eq\" or \"max\"\n"
      "f: /expect/6: \"queue\" is missing\n"
      "f: /expect/7/in/0: \"disc\" is not \"disk\", \"queue\", \"logs\", \"traces\" or \"report\"; "
@@ -346,8 +388,9 @@ const BadPart bad_scenarios[] = {
      "f: /expect/8/effect: \"A\" is not of the right form, for example \"A.person\"\n"
      "f: /expect/9/eq: \"0x12\" is not of the right form, for example \"00c0ffee00c0ffee\"\n"
      "f: /expect/10/check: \"quiesce\" is not \"http.ratio\", \"latency\", \"delivery.no_loss\", "
-     "\"effect.once\", \"dlq.count\", \"secrets.no_plaintext\", \"reached\", \"history.hash\" or "
-     "\"quiesces\"; did you mean \"quiesces\"?"},
+     "\"effect.once\", \"dlq.count\", \"queue.fifo_per_group\", \"queue.one_lease\", "
+     "\"queue.depth\", \"delivery.attempts\", \"secrets.no_plaintext\", \"reached\", "
+     "\"history.hash\" or \"quiesces\"; did you mean \"quiesces\"?"},
 };
 
 }  // namespace

@@ -56,6 +56,30 @@ TEST_CASE("faults: `at` and `for` bound the time, and healing ends it") {
   CHECK(bench.strikes(FaultPoint::store_read, "A", 5) == 0);
 }
 
+TEST_CASE("faults: each fault of queues strikes where it belongs, as what it is") {
+  Bench bench(R"([{"id": "r", "fault": "queue.reorder", "target": "a", "probability": 1},
+                  {"id": "d", "fault": "queue.drop_ack", "probability": 1},
+                  {"id": "p", "fault": "queue.poison", "target": "b", "probability": 1},
+                  {"id": "t", "fault": "queue.throttle", "target": "c", "probability": 1},
+                  {"id": "u", "fault": "queue.throttle", "target": "d",
+                   "when": {"point": "queue.receive", "nth": [2]}}])");
+  const auto kind = [&](FaultPoint point, std::string_view target) {
+    return bench.engine.strike(point, target).kind;
+  };
+  using Kind = Fault::Kind;
+  CHECK(kind(FaultPoint::queue_receive, "a") == Kind::reorder);
+  CHECK(kind(FaultPoint::queue_send, "a") == Kind::none);
+  CHECK(kind(FaultPoint::queue_delete, "a") == Kind::drop_ack);
+  CHECK(kind(FaultPoint::queue_send, "b") == Kind::poison);
+  CHECK(kind(FaultPoint::queue_receive, "b") == Kind::none);
+  CHECK(kind(FaultPoint::queue_send, "c") == Kind::throttle);
+  CHECK(kind(FaultPoint::queue_receive, "c") == Kind::throttle);
+  CHECK(kind(FaultPoint::queue_send, "d") == Kind::none);
+  CHECK(kind(FaultPoint::queue_receive, "d") == Kind::none);
+  CHECK(kind(FaultPoint::queue_receive, "d") == Kind::throttle);
+  CHECK(bench.engine.reached("queue.delete") == 1U);
+}
+
 TEST_CASE("faults: a probability is kept to") {
   Bench bench(R"([{"id": "t", "fault": "kms.throttle", "probability": 0.02}])");
   const int struck = bench.strikes(FaultPoint::kms_call, "vault", 50'000);

@@ -93,3 +93,34 @@ TEST_CASE_FIXTURE(Fixture, "plan: Poisson gaps have the mean of the rate, resend
   CHECK(resent > 1800);
   CHECK(resent < 2200);
 }
+
+TEST_CASE_FIXTURE(Fixture, "plan: a `send` is a SendMessage as SQS clients write it") {
+  Traffic orders = traffic(R"({"id": "a", "count": 1, "arrival": {"constant": "10/s"}, "send": {
+    "queue": "orders.fifo", "group": "g-{{n}}", "deduplication_id": "d-{{n}}", "delay": "3s",
+    "attributes": {"who": "{{name}}", "n": "{{n}}"}, "key": "k-{{n}}",
+    "body": {"cents": "{{cents}}", "note": "say \"{{n}}\""}}})",
+                           nullptr);
+  CHECK(orders.sends());
+  const auto planned = orders.next(Time{});
+  CHECK(planned.request.method == "POST");
+  CHECK(planned.request.url == "/");
+  CHECK(planned.key == "k-1");
+  CHECK(planned.request.headers[0].value == "application/x-amz-json-1.0");
+  CHECK(planned.request.headers[1].value == "AmazonSQS.SendMessage");
+  json body = json::parse(planned.request.body);
+  const json message = json::parse(body.at("MessageBody").get<std::string>());
+  CHECK(message.at("cents").is_number_integer());
+  CHECK(message.at("note") == "say \"1\"");
+  CHECK(body.at("MessageAttributes").at("who").at("DataType") == "String");
+  CHECK(body.at("MessageAttributes").at("n").at("StringValue") == "1");
+  body.erase("MessageBody");
+  body.erase("MessageAttributes");
+  CHECK(body == json::parse(R"({"QueueUrl": "orders.fifo", "MessageGroupId": "g-1",
+                                "MessageDeduplicationId": "d-1", "DelaySeconds": 3})"));
+
+  Traffic notes = traffic(R"({"id": "b", "count": 1, "arrival": {"constant": "10/s"},
+    "send": {"queue": "notes", "body": "number {{n}}"}})",
+                          nullptr);
+  CHECK(json::parse(notes.next(Time{}).request.body) ==
+        json::parse(R"({"QueueUrl": "notes", "MessageBody": "number 1"})"));
+}
