@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "protocols/aws/sigv4.hpp"
+#include "protocols/aws/text.hpp"
 #include "protocols/sqs/service.hpp"
 
 namespace porteiro::protocols {
@@ -24,7 +25,7 @@ bool Sqs::takes(const http::Request& request) {
   const std::string_view service = aws::scoped_service(request);
   if (!service.empty()) return service == "sqs";
   if (!request.query_value("Action").empty()) return true;
-  if (!request.header("Content-Type").starts_with("application/x-www-form-urlencoded")) {
+  if (!aws::starts_like(request.header("Content-Type"), "application/x-www-form-urlencoded")) {
     return false;
   }
   return request.body.starts_with("Action=") || request.body.find("&Action=") != request.body.npos;

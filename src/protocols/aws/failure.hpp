@@ -3,6 +3,7 @@
 #pragma once
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "porteiro/base/result.hpp"
 
@@ -38,6 +39,7 @@ inline constexpr ErrorKind bad_query{PORTEIRO_CORAL "MalformedQueryString", "Mal
                                      404};
 inline constexpr ErrorKind bad_query_parameter{PORTEIRO_CORAL "InvalidQueryParameter",
                                                "InvalidQueryParameter"};
+inline constexpr ErrorKind bad_method{PORTEIRO_CORAL "MethodNotAllowed", "MethodNotAllowed", 405};
 inline constexpr ErrorKind access_denied{PORTEIRO_CORAL "AccessDeniedException", "AccessDenied",
                                          403};
 inline constexpr ErrorKind missing_token{PORTEIRO_CORAL "MissingAuthenticationTokenException",
@@ -62,6 +64,8 @@ inline Failure bad_value(std::string_view value, std::string_view parameter,
   text.append(value).append(" for parameter ").append(parameter);
   return {&invalid_parameter, text.append(" is invalid. Reason: ").append(reason)};
 }
+
+inline Failure invalid(std::string message) { return {&invalid_parameter, std::move(message)}; }
 
 inline Failure missing(std::string_view parameter) {
   std::string text = "The request must contain the parameter ";

@@ -8,6 +8,9 @@
 namespace porteiro::protocols::aws {
 namespace {
 
+constexpr std::size_t pairs_kept = 512;
+constexpr std::size_t bytes_kept = 64u << 10;
+
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -15,7 +18,8 @@ int hex_value(char c) {
   return -1;
 }
 
-// Where the first '%' or '+' is from `at` on, or the end. (find_first_of takes a call for each byte.)
+// Where the first '%' or '+' is from `at` on, or the end. (find_first_of takes a call for each
+// byte.)
 std::size_t find_special(std::string_view text, std::size_t at) {
   while (at < text.size() && text[at] != '%' && text[at] != '+') ++at;
   return at;
@@ -29,6 +33,13 @@ Form::Fault Form::parse(std::string_view first, std::string_view second) {
   decoded_.reserve(first.size() + second.size());
   const Fault fault = add(first);
   return fault == Fault::none ? add(second) : fault;
+}
+
+void Form::release() {
+  pairs_.clear();
+  decoded_.clear();
+  if (pairs_.capacity() > pairs_kept) pairs_.shrink_to_fit();
+  if (decoded_.capacity() > bytes_kept) decoded_.shrink_to_fit();
 }
 
 std::string_view Form::value(std::string_view name) const {

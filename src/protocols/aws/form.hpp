@@ -22,6 +22,8 @@ class Form {
   Fault parse(std::string_view first, std::string_view second = {});
 
   const std::vector<FormPair>& pairs() const { return pairs_; }
+  // Ends the use of the pairs; gives back memory that only an uncommonly large form needs.
+  void release();
   // The value of the first pair of that name; empty when there is none.
   std::string_view value(std::string_view name) const;
 

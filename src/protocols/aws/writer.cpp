@@ -10,7 +10,9 @@ namespace {
 
 constexpr auto special_in_xml = [] {
   std::array<bool, 256> special{};
-  for (const char c : {'&', '<', '>', '"', '\r'}) special[static_cast<unsigned char>(c)] = true;
+  for (std::size_t c = 0; c < 0x20; ++c) special[c] = c != '\t' && c != '\n';
+  for (const char c : {'&', '<', '>', '"'}) special[static_cast<unsigned char>(c)] = true;
+  special[0xef] = true;  // U+FFFE and U+FFFF begin with it, and others.
   return special;
 }();
 
@@ -24,9 +26,15 @@ std::string_view xml_escape(char c) {
       return "&gt;";
     case '"':
       return "&quot;";
-    default:
+    case '\r':
       return "&#xD;";  // In clear, a reader would make it a line feed (XML 1.0, 2.11).
+    default:
+      return "\xef\xbf\xbd";  // No reference may name it, either (XML 1.0, 4.1).
   }
+}
+
+bool no_character(std::string_view three) {
+  return three == "\xef\xbf\xbe" || three == "\xef\xbf\xbf";
 }
 
 }  // namespace
@@ -36,8 +44,11 @@ void append_xml_text(std::string& out, std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (!special_in_xml[static_cast<unsigned char>(text[i])]) [[likely]]
       continue;
+    const bool three = text[i] == '\xef';
+    if (three && !no_character(text.substr(i, 3))) continue;
     out.append(text, plain, i - plain);
     out.append(xml_escape(text[i]));
+    if (three) i += 2;
     plain = i + 1;
   }
   out.append(text, plain);

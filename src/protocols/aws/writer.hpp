@@ -7,7 +7,8 @@
 
 namespace porteiro::protocols::aws {
 
-void append_xml_text(std::string& out, std::string_view text);  // Escaped, carriage returns too.
+// Escaped, carriage returns too; what XML 1.0 forbids becomes U+FFFD. `text` is UTF-8.
+void append_xml_text(std::string& out, std::string_view text);
 void append_number(std::string& out, std::uint64_t value);
 
 class Writer {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "protocols/aws/document.hpp"
+#include "protocols/sqs/message.hpp"
+#include "protocols/sqs/permissions.hpp"
 #include "protocols/sqs/redrive.hpp"
 #include "protocols/sqs/service.hpp"
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::string_view note_prefix = "attribute:";
 constexpr std::string_view kms_reuse_default = "300";
+constexpr std::size_t key_id_max = 2048;  // AWS KMS API reference, KeyId.
 
 Failure bad_attribute(std::string_view name, std::string_view reason = {}) {
   std::string text = "Invalid value for the parameter " + std::string(name) + ".";
@@ -41,12 +44,6 @@ std::optional<std::int64_t> whole(std::string_view text, std::int64_t min, std::
   return value;
 }
 
-std::string seconds(Duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
-}
-
-std::string seconds(Time time) { return seconds(time.time_since_epoch()); }
-
 std::string text_of(bool value) { return value ? "true" : "false"; }
 
 // An attribute with a number of seconds, or of bytes.
@@ -54,7 +51,7 @@ struct Bounds {
   std::string_view name;
   std::int64_t min, max;
 };
-constexpr Bounds visibility{"VisibilityTimeout", 0, 43'200};
+constexpr Bounds visibility{"VisibilityTimeout", 0, visibility_max_s};
 constexpr Bounds delay{"DelaySeconds", 0, 900};
 constexpr Bounds retention{"MessageRetentionPeriod", 60, 1'209'600};
 constexpr Bounds wait_time{"ReceiveMessageWaitTimeSeconds", 0, 20};
@@ -68,21 +65,16 @@ Answer<void> set_seconds(const Bounds& bounds, std::string_view value, Duration&
   return ok();
 }
 
-Answer<void> set_policy(std::string_view value, queue::Options& options) {
-  const auto policy = nlohmann::json::parse(value, nullptr, false);
-  if (!value.empty() && !policy.is_object()) return bad_attribute("Policy");
-  set_note(options, "Policy", value);
-  return ok();
-}
-
 Answer<void> set_encryption(std::string_view name, std::string_view value,
                             queue::Options& options) {
   if (name == "KmsMasterKeyId") {
+    if (value.size() > key_id_max || !valid_contents(value)) return bad_attribute(name);
     set_note(options, name, value);
     if (!value.empty()) set_note(options, "SqsManagedSseEnabled", "false");
   } else if (name == key_reuse.name) {
-    if (!whole(value, key_reuse.min, key_reuse.max)) return bad_attribute(name);
-    set_note(options, name, value);
+    const auto number = whole(value, key_reuse.min, key_reuse.max);
+    if (!number) return bad_attribute(name);
+    set_note(options, name, std::to_string(*number));
   } else {
     const auto on = flag(value);
     if (!on) return bad_attribute(name);
@@ -229,6 +221,10 @@ const TextList& attribute_names() {
   return names;
 }
 
+std::string seconds(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+}
+
 bool is_attribute_name(std::string_view name) {
   const TextList& names = attribute_names();
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -248,16 +244,21 @@ Answer<void> apply_attributes(Service& service, const TextMap& attributes, bool 
 Answer<std::optional<std::string>> differing_attribute(Service& service, const TextMap& attributes,
                                                        const queue::Options& options) {
   for (const auto& [name, value] : attributes) {
+    if (name == "RedrivePolicy") {  // Its target may have gone since, or refuse now.
+      PORTEIRO_TRY(const Redrive redrive, parse_redrive_policy(service, value));
+      if (redrive.dead_letter_queue == options.dead_letter_queue &&
+          redrive.receives_max == options.receives_max) {
+        continue;
+      }
+      return std::optional(std::string(name));
+    }
     queue::Options changed = options;
     PORTEIRO_TRY(apply(service, name, value, true, changed));
     const auto before = option_of(service, options, name);
     const auto after = option_of(service, changed, name);
     if (before == after && options.fifo == changed.fifo) continue;
-    const auto parsed = [](const std::optional<std::string>& text) {
-      return nlohmann::json::parse(text.value_or(""), nullptr, false);
-    };
-    const auto document = parsed(before);
-    if (document.is_object() && document == parsed(after)) continue;
+    const auto document = aws::parse_map(before.value_or(""));
+    if (document && document == aws::parse_map(after.value_or(""))) continue;
     return std::optional(std::string(name));
   }
   return std::optional<std::string>();
@@ -266,8 +267,8 @@ Answer<std::optional<std::string>> differing_attribute(Service& service, const T
 std::optional<std::string> attribute_of(Service& service, const queue::Queue& queue,
                                         std::string_view name) {
   if (name == "QueueArn") return service.arn_of(queue.options().name);
-  if (name == "CreatedTimestamp") return seconds(queue.created());
-  if (name == "LastModifiedTimestamp") return seconds(queue.modified());
+  if (name == "CreatedTimestamp") return seconds(queue.created().time_since_epoch());
+  if (name == "LastModifiedTimestamp") return seconds(queue.modified().time_since_epoch());
   if (name.starts_with("ApproximateNumber")) {
     const queue::Depth depth = queue.depth();
     if (name.ends_with("NotVisible")) return std::to_string(depth.in_flight);

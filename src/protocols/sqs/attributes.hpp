@@ -1,6 +1,7 @@
 // The attributes of a queue: what SQS calls them, what they may be, and where they are kept (those
 // that change nothing here in the queue's notes, as "attribute:Policy").
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,10 @@
 namespace porteiro::protocols::sqs {
 
 class Service;
+
+inline constexpr std::int64_t visibility_max_s = 43'200;  // 12 hours, counted from the receipt.
+
+std::string seconds(Duration duration);  // Whole seconds, as attributes and errors have them.
 
 bool is_attribute_name(std::string_view name);  // Of a queue; "All" is not.
 

@@ -32,8 +32,9 @@ class Decoder {
   Answer<void> run() {
     if (!valid_utf8(body_)) fail("The request's body is not UTF-8.");
     if (!failure_) {
-      const bool whole = scan_object(
-          body_, [this](std::string_view name, std::string_view raw) { return member(name, raw); });
+      const bool whole = scan_object(body_, [this](std::string_view name, std::string_view raw) {
+        return plain_name(name) && member(name, raw);
+      });
       if (!whole && !failure_) fail("The request's body is not one JSON object.");
     }
     if (failure_) return std::move(*failure_);
@@ -47,6 +48,11 @@ class Decoder {
   }
   bool wrong(std::string_view raw, std::string_view wanted) {
     return fail(std::string(kind_of(raw)) + " can not be converted to " + std::string(wanted));
+  }
+  template <class T>
+  bool room(const std::vector<T>& list) {
+    return list.size() < list_max ||
+           fail("A list or map of the request has more than 100 members.");
   }
   bool twice() { return fail("A member of the request comes twice."); }
 
@@ -65,6 +71,11 @@ class Decoder {
   // A member's name as it stands between its quotes.
   bool key_of(std::string_view name, std::string_view& out) {
     return value_of(std::string_view(name.data() - 1, name.size() + 2), out);
+  }
+
+  // A structure's member: an escape in its name is resolved.
+  bool plain_name(std::string_view& name) {
+    return name.find('\\') == std::string_view::npos || key_of(name, name);
   }
 
   bool text(std::string_view raw, Text& slot) {
@@ -93,12 +104,16 @@ class Decoder {
     return true;
   }
 
+  bool element_of(std::string_view raw) {
+    return raw != "null" || fail("A list of the request has a null.");
+  }
+
   bool list(std::string_view raw, TextList& out) {
     if (raw == "null") return true;
     if (raw.front() != '[') return wrong(raw, "a List");
     if (!out.empty()) return twice();
     scan_array(raw, [this, &out](std::string_view element) {
-      return element == "null" || value_of(element, out.emplace_back());
+      return room(out) && element_of(element) && value_of(element, out.emplace_back());
     });
     return !failure_;
   }
@@ -109,6 +124,7 @@ class Decoder {
     if (!out.empty()) return twice();
     scan_object(raw, [this, &out](std::string_view name, std::string_view value) {
       if (value == "null") return true;
+      if (!room(out)) return false;
       auto& [key, text] = out.emplace_back();
       return key_of(name, key) && value_of(value, text);
     });
@@ -122,6 +138,7 @@ class Decoder {
     scan_object(raw, [this, &out](std::string_view name, std::string_view value) {
       if (value == "null") return true;
       if (value.front() != '{') return wrong(value, "a Structure");
+      if (!room(out)) return false;
       AttributeInput& attribute = out.emplace_back();
       return key_of(name, attribute.name) && attribute_value(value, attribute);
     });
@@ -130,6 +147,7 @@ class Decoder {
 
   bool attribute_value(std::string_view raw, AttributeInput& out) {
     scan_object(raw, [this, &out](std::string_view name, std::string_view value) {
+      if (!plain_name(name)) return false;
       if (name == "DataType") return text(value, out.type);
       if (name == "StringValue") return text(value, out.string_value);
       if (name == "BinaryValue") return text(value, out.binary_value);
@@ -153,11 +171,11 @@ class Decoder {
     if (raw.front() != '[') return wrong(raw, "a List");
     if (!input_.entries.empty()) return twice();
     scan_array(raw, [this](std::string_view element) {
-      if (element == "null") return true;
+      if (!room(input_.entries) || !element_of(element)) return false;
       if (element.front() != '{') return wrong(element, "a Structure");
       MessageInput& entry = input_.entries.emplace_back();
       scan_object(element, [this, &entry](std::string_view name, std::string_view value) {
-        return message_member(name, value, entry);
+        return plain_name(name) && message_member(name, value, entry);
       });
       return !failure_;
     });

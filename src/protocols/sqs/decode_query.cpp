@@ -6,8 +6,6 @@
 namespace porteiro::protocols::sqs {
 namespace {
 
-constexpr std::size_t index_max = 100;  // Of any list; the longest that is allowed has 50.
-
 Failure refused(std::string_view name, std::string_view why) {
   std::string text = "The parameter ";
   return {&aws::bad_query_parameter, text.append(name).append(" ").append(why)};
@@ -31,7 +29,7 @@ Key split(std::string_view name) {
   const char* const end = key.rest.data() + key.rest.size();
   const auto [parsed, failure] = std::from_chars(key.rest.data(), end, key.number);
   const bool good = failure == std::errc() && (parsed == end || *parsed == '.');
-  if (!good || key.number > index_max) key.number = 0;
+  if (!good || key.number > list_max) key.number = 0;
   if (good) key.rest.remove_prefix(static_cast<std::size_t>(parsed - key.rest.data()));
   if (!key.rest.empty() && good) key.rest.remove_prefix(1);
   return key;

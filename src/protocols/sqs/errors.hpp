@@ -47,4 +47,9 @@ inline constexpr ErrorKind no_resource{PORTEIRO_SQS "ResourceNotFoundException",
 #undef PORTEIRO_SIMPLE
 #undef PORTEIRO_SQS
 
+inline Failure absent(bool xml) {
+  return {&no_queue, xml ? "The specified queue does not exist for this wsdl version."
+                         : "The specified queue does not exist."};
+}
+
 }  // namespace porteiro::protocols::sqs

@@ -3,6 +3,8 @@
 namespace porteiro::protocols::sqs {
 namespace {
 
+constexpr std::size_t bytes_kept = 64u << 10;
+
 template <class Owner, class Slot>
 struct Place {
   std::string_view name;
@@ -66,6 +68,7 @@ void Input::clear() {
   attributes.clear();
   tags.clear();
   kept_.clear();
+  if (kept_.capacity() > bytes_kept) kept_.shrink_to_fit();
 }
 
 std::string_view Input::keep(std::string_view text, std::size_t total_max) {

@@ -18,6 +18,8 @@ using Number = std::optional<std::int64_t>;
 using TextList = std::vector<std::string_view>;
 using TextMap = std::vector<std::pair<std::string_view, std::string_view>>;
 
+inline constexpr std::size_t list_max = 100;  // Of any list or map; the longest allowed has 50.
+
 struct AttributeInput {
   std::string_view name{};
   Text type, string_value, binary_value;  // Binary: still in base64.
@@ -42,7 +44,8 @@ struct Input {
   TextList tag_keys, account_ids, actions;
   TextMap attributes, tags;
 
-  // Everything is absent again. Capacities stay.
+  // Everything is absent again. Capacities stay, but for those that only an uncommonly large
+  // request needs.
   void clear();
   // Keeps a text for which the request has no bytes of its own. The sum of all texts kept between
   // two clear() has to fit into `total_max`, the same at each call.

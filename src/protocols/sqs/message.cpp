@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "porteiro/base/bytes.hpp"
+#include "protocols/aws/text.hpp"
 #include "protocols/aws/writer.hpp"
 
 namespace porteiro::protocols::sqs {
@@ -28,19 +29,10 @@ bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::string in_quotes(std::string_view name) { return "'" + std::string(name) + "'"; }
 
-Failure invalid(std::string text) { return {&aws::invalid_parameter, std::move(text)}; }
-
-bool starts_like(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(), [](char a, char b) {
-           return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
-         });
-}
-
 bool valid_name(std::string_view name) {
   if (name.empty() || name.size() > attribute_name_max) return false;
   if (name.front() == '.' || name.back() == '.' || name.find("..") != name.npos) return false;
-  if (starts_like(name, "aws.") || starts_like(name, "amazon.")) return false;
+  if (aws::starts_like(name, "aws.") || aws::starts_like(name, "amazon.")) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return letter(c) || digit(c) || c == '_' || c == '-' || c == '.';
   });
@@ -70,7 +62,7 @@ bool valid_number(std::string_view text) {
   int exponent = 0;
   if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
     ++at;
-    if (at < text.size() && text[at] == '+') ++at;
+    if (at + 1 < text.size() && text[at] == '+' && text[at + 1] != '-') ++at;
     const char* const end = text.data() + text.size();
     const auto [parsed, failure] = std::from_chars(text.data() + at, end, exponent);
     if (failure != std::errc() || parsed != end || std::abs(exponent) > 10'000) return false;
@@ -86,49 +78,54 @@ bool valid_number(std::string_view text) {
 Answer<queue::Attribute> attribute_of(const AttributeInput& input) {
   const std::string name = in_quotes(input.name);
   if (!valid_name(input.name)) {
-    return invalid("The message attribute name " + name +
-                   " is invalid: it has 1 to 256 of A-Z, a-z, 0-9, underscore, hyphen and period, "
-                   "does not start or end with a period, has no two in a row, and does not start "
-                   "with AWS. or Amazon.");
+    return aws::invalid(
+        "The message attribute name " + name +
+        " is invalid: it has 1 to 256 of A-Z, a-z, 0-9, underscore, hyphen and period, "
+        "does not start or end with a period, has no two in a row, and does not start "
+        "with AWS. or Amazon.");
   }
   const std::string_view type = input.type.value_or("");
   if (type.empty()) {
-    return invalid("The message attribute " + name +
-                   " must contain non-empty message attribute type.");
+    return aws::invalid("The message attribute " + name +
+                        " must contain non-empty message attribute type.");
   }
   const bool binary = has_base_type(type, "Binary");
   const bool number = has_base_type(type, "Number");
   if (!binary && !number && !has_base_type(type, "String")) {
-    return invalid("The message attribute " + name +
-                   " has an invalid message attribute type, the set of supported type prefixes is "
-                   "Binary, Number, and String.");
+    return aws::invalid(
+        "The message attribute " + name +
+        " has an invalid message attribute type, the set of supported type prefixes is "
+        "Binary, Number, and String.");
   }
   if (type.size() > attribute_type_max || !valid_contents(type)) {
-    return invalid("The type of message attribute " + name +
-                   " is longer than 256 bytes or has characters that are not allowed.");
+    return aws::invalid("The type of message attribute " + name +
+                        " is longer than 256 bytes or has characters that are not allowed.");
   }
   if (input.listed) {
-    return invalid("Message attribute list values in SendMessage operation are not supported.");
+    return aws::invalid(
+        "Message attribute list values in SendMessage operation are not supported.");
   }
   const Text& value = binary ? input.binary_value : input.string_value;
   const Text& other = binary ? input.string_value : input.binary_value;
   if (!value || value->empty() || other) {
-    return invalid("Message (user) attribute " + name + " must contain a non-empty value of type " +
-                   in_quotes(type.substr(0, 6)) + ".");
+    return aws::invalid("Message (user) attribute " + name +
+                        " must contain a non-empty value of type " + in_quotes(type.substr(0, 6)) +
+                        ".");
   }
   queue::Attribute attribute{std::string(input.name), std::string(type), {}};
   if (binary) {
     auto bytes = from_base64(*value);
-    if (!bytes) return invalid("The value of message attribute " + name + " is not base64.");
+    if (!bytes) return aws::invalid("The value of message attribute " + name + " is not base64.");
     attribute.value = std::move(*bytes);
     return attribute;
   }
   if (number && !valid_number(*value)) {
-    return invalid("Can't cast the value of message (user) attribute " + name + " to a number.");
+    return aws::invalid("Can't cast the value of message (user) attribute " + name +
+                        " to a number.");
   }
   if (!valid_contents(*value)) {
-    return invalid("The value of message attribute " + name +
-                   " has characters that are not allowed.");
+    return aws::invalid("The value of message attribute " + name +
+                        " has characters that are not allowed.");
   }
   attribute.value = *value;
   return attribute;
@@ -136,26 +133,26 @@ Answer<queue::Attribute> attribute_of(const AttributeInput& input) {
 
 Answer<void> take_attributes(const MessageInput& input, queue::SendRequest& out) {
   if (input.attributes.size() > attributes_max) {
-    return invalid("Number of message attributes [" + std::to_string(input.attributes.size()) +
-                   "] exceeds the allowed maximum [10].");
+    return aws::invalid("Number of message attributes [" + std::to_string(input.attributes.size()) +
+                        "] exceeds the allowed maximum [10].");
   }
   for (const AttributeInput& attribute : input.attributes) {
     PORTEIRO_TRY(auto taken, attribute_of(attribute));
     for (const queue::Attribute& earlier : out.attributes) {
       if (earlier.name == taken.name) {
-        return invalid("Message (user) attribute " + in_quotes(taken.name) + " comes twice.");
+        return aws::invalid("Message (user) attribute " + in_quotes(taken.name) + " comes twice.");
       }
     }
     out.attributes.push_back(std::move(taken));
   }
   for (const AttributeInput& attribute : input.system_attributes) {
     if (attribute.name != "AWSTraceHeader") {
-      return invalid("Message (system) attribute " + in_quotes(attribute.name) +
-                     " is not known: there is only AWSTraceHeader.");
+      return aws::invalid("Message (system) attribute " + in_quotes(attribute.name) +
+                          " is not known: there is only AWSTraceHeader.");
     }
     const std::string_view value = attribute.string_value.value_or("");
     if (attribute.type != "String" || value.empty() || !valid_contents(value)) {
-      return invalid(
+      return aws::invalid(
           "Message (system) attribute 'AWSTraceHeader' must contain a non-empty value "
           "of type 'String'.");
     }
@@ -202,14 +199,7 @@ Answer<void> take_order(const MessageInput& input, const queue::Options& queue,
   PORTEIRO_TRY(take_fifo_id(input.group, "MessageGroupId", out.group));
   PORTEIRO_TRY(
       take_fifo_id(input.deduplication_id, "MessageDeduplicationId", out.deduplication_id));
-  if (!queue.fifo) return ok();
-  if (!input.group) return aws::missing("MessageGroupId");
-  if (!input.deduplication_id && !queue.content_based_deduplication) {
-    return invalid(
-        "The queue should either have ContentBasedDeduplication enabled or "
-        "MessageDeduplicationId provided explicitly");
-  }
-  return ok();
+  return check_order(input, queue);
 }
 
 void append_sized_big(aws::Md5& md5, std::string_view text) {
@@ -252,6 +242,17 @@ bool valid_contents(std::string_view text) {
   return true;
 }
 
+Answer<void> check_order(const MessageInput& input, const queue::Options& queue) {
+  if (!queue.fifo) return ok();
+  if (!input.group) return aws::missing("MessageGroupId");
+  if (!input.deduplication_id && !queue.content_based_deduplication) {
+    return aws::invalid(
+        "The queue should either have ContentBasedDeduplication enabled or "
+        "MessageDeduplicationId provided explicitly");
+  }
+  return ok();
+}
+
 Answer<queue::SendRequest> send_request(const MessageInput& input, const queue::Options& queue) {
   if (!input.body || input.body->empty()) return aws::missing("MessageBody");
   if (!valid_contents(*input.body)) {
@@ -266,8 +267,9 @@ Answer<queue::SendRequest> send_request(const MessageInput& input, const queue::
     size += attribute.name.size() + attribute.type.size() + attribute.value.size();
   }
   if (size > queue.message_bytes_max) {
-    return invalid("One or more parameters are invalid. Reason: Message must be shorter than " +
-                   std::to_string(queue.message_bytes_max) + " bytes.");
+    return aws::invalid(
+        "One or more parameters are invalid. Reason: Message must be shorter than " +
+        std::to_string(queue.message_bytes_max) + " bytes.");
   }
   PORTEIRO_TRY(take_order(input, queue, out));
   out.body = *input.body;

@@ -21,6 +21,10 @@ bool valid_contents(std::string_view text);
 // missing, malformed, out of bounds, or not for a queue of this kind.
 Answer<queue::SendRequest> send_request(const MessageInput& input, const queue::Options& queue);
 
+// What a FIFO queue asks of each message, which send_request checks, too. Errors:
+// missing_parameter, invalid_parameter.
+Answer<void> check_order(const MessageInput& input, const queue::Options& queue);
+
 // What counts against the limits: body, and the names, types and values of the attributes. Of
 // what was sent; the attributes' binary values count decoded.
 std::size_t size_of(const MessageInput& input);

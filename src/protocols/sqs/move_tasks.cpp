@@ -1,7 +1,6 @@
 // Message move tasks: dead letters on their way back.
-#include <nlohmann/json.hpp>
-
 #include "porteiro/base/bytes.hpp"
+#include "protocols/aws/document.hpp"
 #include "protocols/aws/names.hpp"
 #include "protocols/sqs/actions.hpp"
 
@@ -16,12 +15,10 @@ Failure no_queue_for(std::string_view parameter) {
                             " parameter doesn't exist."};
 }
 
-Failure invalid(std::string text) { return {&aws::invalid_parameter, std::move(text)}; }
-
 Answer<std::string> queue_of_arn(Call& call, std::string_view arn, std::string_view parameter) {
   if (!arn.starts_with("arn:")) {
-    return invalid("You must use this format to specify the " + std::string(parameter) +
-                   ": arn:<partition>:<service>:<region>:<account-id>:<resource-id>");
+    return aws::invalid("You must use this format to specify the " + std::string(parameter) +
+                        ": arn:<partition>:<service>:<region>:<account-id>:<resource-id>");
   }
   const std::string_view name = call.service.name_of_arn(arn);
   if (name.empty() || call.service.queues.find(name) == nullptr) return no_queue_for(parameter);
@@ -44,13 +41,14 @@ struct Handle {
 std::optional<Handle> parse_handle(std::string_view text) {
   const auto bytes = from_base64(text);
   if (!bytes || !valid_utf8(*bytes)) return std::nullopt;
-  const auto handle = nlohmann::json::parse(*bytes, nullptr, false);
-  if (!handle.is_object() || !handle.contains("taskId") || !handle.contains("sourceArn")) {
-    return std::nullopt;
+  const auto handle = aws::parse_map(*bytes);
+  if (!handle) return std::nullopt;
+  const auto task_id = handle->find("taskId"), source_arn = handle->find("sourceArn");
+  for (const auto& member : {task_id, source_arn}) {
+    if (member == handle->end() || !member->is_string()) return std::nullopt;
   }
-  if (!handle["taskId"].is_string() || !handle["sourceArn"].is_string()) return std::nullopt;
-  const auto task = parse_id(handle["taskId"].get_ref<const std::string&>());
-  return Handle{task.value_or(Id{}), handle["sourceArn"].get<std::string>()};
+  const auto task = parse_id(task_id->get_ref<const std::string&>());
+  return Handle{task.value_or(Id{}), source_arn->get<std::string>()};
 }
 
 std::string_view text_of(queue::MoveTask::Status status) {
@@ -89,6 +87,23 @@ void write(Call& call, const queue::MoveTask& task) {
   out.close_item(tag);
 }
 
+// The destination is empty: the messages go back to where they came from.
+Answer<void> check_move(Service& service, const std::string& source,
+                        const std::string& destination) {
+  if (service.queues.sources_of(source).empty()) {
+    return aws::invalid("Source queue must be configured as a Dead Letter Queue.");
+  }
+  if (destination.empty()) return ok();
+  if (destination == source) {
+    return aws::invalid("Source queue arn and destination queue arn cannot be the same.");
+  }
+  if (service.queues.find(source)->options().fifo !=
+      service.queues.find(destination)->options().fifo) {
+    return aws::invalid("The source queue and destination queue must be of the same queue type.");
+  }
+  return ok();
+}
+
 }  // namespace
 
 Answer<Done> start_message_move_task(Call& call) {
@@ -105,14 +120,12 @@ Answer<Done> start_message_move_task(Call& call) {
     return aws::bad_value(std::to_string(per_second), "MaxNumberOfMessagesPerSecond",
                           "Must be between 1 and 500, if provided.");
   }
-  if (service.queues.sources_of(source).empty()) {
-    return invalid("Source queue must be configured as a Dead Letter Queue.");
-  }
+  PORTEIRO_TRY(check_move(service, source, destination));
   const auto started = service.queues.start_move(
       source, destination, in.per_second_max ? static_cast<std::uint32_t>(per_second) : 0);
   if (!started) {
     if (started.error().code == Errc::conflict) {
-      return invalid(
+      return aws::invalid(
           "There is already a task running. Only one active task is allowed for a "
           "source queue arn at a given time.");
     }
@@ -127,7 +140,7 @@ Answer<Done> start_message_move_task(Call& call) {
 Answer<Done> cancel_message_move_task(Call& call) {
   if (!call.in.task_handle) return aws::missing("TaskHandle");
   const auto handle = parse_handle(*call.in.task_handle);
-  if (!handle) return invalid("Value for parameter TaskHandle is invalid.");
+  if (!handle) return aws::invalid("Value for parameter TaskHandle is invalid.");
   PORTEIRO_TRY(const std::string source, queue_of_arn(call, handle->source_arn, "SourceArn"));
   const queue::MoveTask* const task = call.service.queues.find_move(handle->task);
   if (task == nullptr || task->source != source) {
@@ -135,7 +148,8 @@ Answer<Done> cancel_message_move_task(Call& call) {
   }
   const auto moved = call.service.queues.cancel_move(handle->task);
   if (!moved) {
-    if (moved.error().code == Errc::conflict) return invalid("Only active tasks can be cancelled.");
+    if (moved.error().code == Errc::conflict)
+      return aws::invalid("Only active tasks can be cancelled.");
     return failure_of(moved.error());
   }
   call.out.number("ApproximateNumberOfMessagesMoved", moved.value());

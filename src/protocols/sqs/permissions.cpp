@@ -1,16 +1,20 @@
-// AddPermission and RemovePermission: statements in the queue's policy document. Nothing here
-// enforces them; they are kept as AWS keeps them.
-#include <algorithm>
-#include <nlohmann/json.hpp>
+// The policy document, and AddPermission and RemovePermission: statements in it.
+#include "protocols/sqs/permissions.hpp"
 
+#include <algorithm>
+
+#include "protocols/aws/document.hpp"
 #include "protocols/sqs/actions.hpp"
 #include "protocols/sqs/attributes.hpp"
+#include "protocols/sqs/message.hpp"
 
 namespace porteiro::protocols::sqs {
 namespace {
 
 using Document = nlohmann::ordered_json;
 
+constexpr std::size_t statements_max = 20;  // And, of each: Amazon SQS quotas, "Policies".
+constexpr std::size_t principals_max = 50;
 constexpr std::size_t actions_max = 7;
 constexpr std::size_t label_max = 80;
 constexpr std::string_view allowed_actions[] = {
@@ -41,6 +45,11 @@ bool valid_account(std::string_view id) {
          std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+Failure too_many(std::size_t count, std::string_view what, std::size_t most) {
+  return {&over_limit, std::to_string(count) + " " + std::string(what) +
+                           " were found, maximum allowed is " + std::to_string(most) + "."};
+}
+
 Answer<void> check(const Input& in) {
   if (!in.label) return aws::missing("Label");
   if (in.account_ids.empty()) return aws::missing("AWSAccountIds");
@@ -55,8 +64,7 @@ Answer<void> check(const Input& in) {
     return aws::bad_value(id, "PrincipalId", "Unable to verify.");
   }
   if (in.actions.size() > actions_max) {
-    return Failure{&over_limit, std::to_string(in.actions.size()) +
-                                    " Actions were found, maximum allowed is 7."};
+    return too_many(in.actions.size(), "Actions", actions_max);
   }
   for (const std::string_view action : in.actions) {
     const auto* const end = std::end(allowed_actions);
@@ -90,9 +98,8 @@ Document statement_of(const Input& in, const std::string& arn) {
 
 // The policy's statements; a policy may have one of them without a list.
 Document policy_of(const queue::Options& options, const std::string& arn) {
-  Document policy = Document::parse(note_of(options, "Policy"), nullptr, false);
-  if (!policy.is_object()) {
-    policy = Document::object();
+  Document policy = aws::parse_map<Document>(note_of(options, "Policy")).value_or(Document());
+  if (policy.is_null()) {
     policy["Version"] = "2008-10-17";
     policy["Id"] = arn + "/SQSDefaultPolicy";
   }
@@ -109,13 +116,58 @@ bool labelled(const Document& statement, std::string_view label) {
 
 Answer<Done> keep(queue::Queue& queue, const Document& policy) {
   queue::Options options = queue.options();
-  set_note(options, "Policy", policy["Statement"].empty() ? std::string() : policy.dump());
-  const auto done = queue.configure(std::move(options));
-  if (!done) return failure_of(done.error());
-  return Done{done.value()};
+  PORTEIRO_TRY(set_policy(policy["Statement"].empty() ? std::string() : policy.dump(), options));
+  return configure(queue, std::move(options));
+}
+
+// "*", one text, a list of texts, or an object of such: {"AWS": ["…"], "Service": "…"}.
+std::size_t count_principals(const nlohmann::json& principal) {
+  if (!principal.is_structured()) return 1;
+  std::size_t count = 0;
+  for (const nlohmann::json& part : principal) count += part.is_array() ? part.size() : 1;
+  return count;
+}
+
+Answer<void> check_statement(const nlohmann::json& statement) {
+  if (!statement.is_object()) return ok();
+  for (const char* member : {"Principal", "NotPrincipal"}) {
+    const auto principal = statement.find(member);
+    if (principal == statement.end()) continue;
+    const std::size_t count = count_principals(*principal);
+    if (count > principals_max) return too_many(count, "Principals", principals_max);
+  }
+  return ok();
+}
+
+Answer<void> check_statements(const nlohmann::json& policy) {
+  const auto statements = policy.find("Statement");
+  if (statements == policy.end()) return ok();
+  if (!statements->is_array()) return check_statement(*statements);
+  if (statements->size() > statements_max) {
+    return too_many(statements->size(), "Statements", statements_max);
+  }
+  for (const nlohmann::json& statement : *statements) {
+    PORTEIRO_TRY(check_statement(statement));
+  }
+  return ok();
 }
 
 }  // namespace
+
+Answer<void> set_policy(std::string_view text, queue::Options& options) {
+  if (text.size() > aws::document_bytes_max) {
+    return too_many(text.size(), "bytes of Policy", aws::document_bytes_max);
+  }
+  const auto policy = aws::parse_map(text);
+  if (!text.empty() && (!policy || !valid_contents(text))) {
+    return Failure{&bad_attribute_value, "Invalid value for the parameter Policy."};
+  }
+  if (policy) {
+    PORTEIRO_TRY(check_statements(*policy));
+  }
+  set_note(options, "Policy", text);
+  return ok();
+}
 
 Answer<Done> add_permission(Call& call) {
   PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));

@@ -13,8 +13,6 @@ constexpr std::size_t name_max = 80;
 constexpr std::int64_t results_max = 1000;
 constexpr std::string_view fifo_suffix = ".fifo";
 
-Failure invalid(std::string text) { return {&aws::invalid_parameter, std::move(text)}; }
-
 bool plain_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -28,23 +26,14 @@ Answer<void> check_name(std::string_view name, bool fifo) {
         plain_name(name.substr(0, name.size() - fifo_suffix.size()))) {
       return ok();
     }
-    return invalid(
+    return aws::invalid(
         "The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
         "underscores, must end with .fifo suffix and be 1 to 80 in length.");
   }
   if (name.size() <= name_max && plain_name(name)) return ok();
-  return invalid(
+  return aws::invalid(
       "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
       "length");
-}
-
-Failure absent(const Call& call) {
-  return {&no_queue, call.out.xml() ? "The specified queue does not exist for this wsdl version."
-                                    : "The specified queue does not exist."};
-}
-
-std::string seconds(Duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
 }
 
 // A queue of that name is there: it is the one that is asked for, unless an attribute differs.
@@ -74,7 +63,7 @@ Answer<Page> page_of(std::vector<std::string> names, const Input& in) {
   if (in.next_token) {
     const auto last = from_base64url(*in.next_token);
     if (!last || last->empty() || !valid_utf8(*last))
-      return invalid("Invalid or expired next token.");
+      return aws::invalid("Invalid or expired next token.");
     from = std::upper_bound(names.begin(), names.end(), *last);
   }
   const std::int64_t most = in.results_max.value_or(results_max);
@@ -121,7 +110,7 @@ Answer<Done> create_queue(Call& call) {
                                           " seconds after deleting a queue before you can create "
                                           "another with the same name."};
   }
-  if (service.queues.names().size() >= service.options.queues_max) {
+  if (service.queues.count() >= service.options.queues_max) {
     return Failure{&over_limit, "There are " + std::to_string(service.options.queues_max) +
                                     " queues, as many as may be: delete some."};
   }
@@ -162,7 +151,7 @@ Answer<Done> purge_queue(Call& call) {
 
 Answer<Done> get_queue_url(Call& call) {
   if (!call.in.queue_name || call.in.queue_name->empty()) return aws::missing("QueueName");
-  if (call.in.owner && *call.in.owner != call.service.aws.account) return absent(call);
+  if (call.in.owner && *call.in.owner != call.service.aws.account) return absent(call.out.xml());
   PORTEIRO_TRY(const queue::Queue* queue, call.service.queue_named(call, *call.in.queue_name));
   call.out.text("QueueUrl", call.service.url_of(call.request, queue->options().name));
   return Done{};
@@ -220,9 +209,7 @@ Answer<Done> set_queue_attributes(Call& call) {
   if (call.in.attributes.empty()) return aws::missing("Attribute.Name");
   queue::Options options = queue->options();
   PORTEIRO_TRY(apply_attributes(call.service, call.in.attributes, false, options));
-  const auto done = queue->configure(std::move(options));
-  if (!done) return failure_of(done.error());
-  return Done{done.value()};
+  return configure(*queue, std::move(options));
 }
 
 }  // namespace porteiro::protocols::sqs

@@ -1,4 +1,5 @@
 #include "protocols/sqs/actions.hpp"
+#include "protocols/sqs/attributes.hpp"
 #include "protocols/sqs/wanted.hpp"
 
 namespace porteiro::protocols::sqs {
@@ -6,7 +7,6 @@ namespace {
 
 constexpr std::int64_t messages_max = 10;
 constexpr std::int64_t wait_max_s = 20;
-constexpr std::int64_t visibility_max_s = 43'200;
 
 struct Checked {
   queue::ReceiveRequest request;

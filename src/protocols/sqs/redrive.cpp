@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "porteiro/base/bytes.hpp"
+#include "protocols/aws/document.hpp"
 #include "protocols/sqs/attributes.hpp"
+#include "protocols/sqs/message.hpp"
 #include "protocols/sqs/service.hpp"
 
 namespace porteiro::protocols::sqs {
@@ -36,11 +37,11 @@ std::optional<std::int64_t> count_of(const json& value) {
 }
 
 bool allows(const queue::Options& target, const std::string& source_arn) {
-  const auto policy = json::parse(note_of(target, "RedriveAllowPolicy"), nullptr, false);
-  if (!policy.is_object()) return true;
-  const std::string permission = policy.value("redrivePermission", "allowAll");
+  const auto policy = aws::parse_map(note_of(target, "RedriveAllowPolicy"));
+  if (!policy) return true;
+  const std::string permission = policy->value("redrivePermission", "allowAll");
   if (permission != "byQueue") return permission == "allowAll";
-  const json& sources = policy.at("sourceQueueArns");
+  const json& sources = policy->at("sourceQueueArns");
   return std::find(sources.begin(), sources.end(), source_arn) != sources.end();
 }
 
@@ -54,14 +55,12 @@ bool valid_sources(const json& policy) {
 
 }  // namespace
 
-Answer<void> set_redrive_policy(Service& service, std::string_view text, queue::Options& options) {
-  const auto policy = json::parse(text, nullptr, false);
-  if (text.empty() || (policy.is_object() && policy.empty())) {
-    options.dead_letter_queue.clear();
-    options.receives_max = 0;
-    return ok();
-  }
-  if (!policy.is_object()) return refused(text, "Redrive policy is not a valid JSON map.");
+Answer<Redrive> parse_redrive_policy(const Service& service, std::string_view text) {
+  if (text.empty()) return Redrive{};
+  const auto parsed = aws::parse_map(text);
+  if (!parsed) return refused(text, "Redrive policy is not a valid JSON map.");
+  const json& policy = *parsed;
+  if (policy.empty()) return Redrive{};
   for (const char* name : {"deadLetterTargetArn", "maxReceiveCount"}) {
     if (policy.contains(name)) continue;
     return refused(
@@ -81,32 +80,44 @@ Answer<void> set_redrive_policy(Service& service, std::string_view text, queue::
     return refused(text, "Invalid value for maxReceiveCount: " + policy["maxReceiveCount"].dump() +
                              ", valid values are from 1 to 1000 both inclusive.");
   }
-  queue::Queue* const queue = service.queues.find(name);
-  if (queue == nullptr) return refused(text, "Dead letter target does not exist.");
-  if (queue->options().fifo != options.fifo) {
-    return refused(text, "Dead-letter queue must be same type of queue as the source.");
+  return Redrive{name, static_cast<std::uint32_t>(*count)};
+}
+
+Answer<void> set_redrive_policy(Service& service, std::string_view text, queue::Options& options) {
+  PORTEIRO_TRY(Redrive redrive, parse_redrive_policy(service, text));
+  if (!redrive.dead_letter_queue.empty()) {
+    const queue::Queue* const target = service.queues.find(redrive.dead_letter_queue);
+    if (target == nullptr) return refused(text, "Dead letter target does not exist.");
+    if (target->options().fifo != options.fifo) {
+      return refused(text, "Dead-letter queue must be same type of queue as the source.");
+    }
+    if (redrive.dead_letter_queue == options.name) {
+      return refused(text, "A queue cannot be its own dead-letter queue.");
+    }
+    if (!allows(target->options(), service.arn_of(options.name))) {
+      return refused(text,
+                     "The RedriveAllowPolicy of the dead letter target does not allow this "
+                     "source queue.");
+    }
   }
-  if (name == options.name) return refused(text, "A queue cannot be its own dead-letter queue.");
-  if (!allows(queue->options(), service.arn_of(options.name))) {
-    return refused(text,
-                   "The RedriveAllowPolicy of the dead letter target does not allow this "
-                   "source queue.");
-  }
-  options.dead_letter_queue = name;
-  options.receives_max = static_cast<std::uint32_t>(*count);
+  options.dead_letter_queue = std::move(redrive.dead_letter_queue);
+  options.receives_max = redrive.receives_max;
   return ok();
 }
 
 Answer<void> set_redrive_allow_policy(Service&, std::string_view text, queue::Options& options) {
-  const auto policy = json::parse(text, nullptr, false);
-  if (text.empty() || (policy.is_object() && policy.empty())) {
+  const auto parsed = aws::parse_map(text);
+  if (text.empty() || (parsed && parsed->empty())) {
     set_note(options, "RedriveAllowPolicy", "");
     return ok();
   }
   const auto bad = [text](std::string_view reason) {
     return aws::bad_value(text, "RedriveAllowPolicy", reason);
   };
-  if (!policy.is_object()) return bad("Redrive allow policy is not a valid JSON map.");
+  if (!parsed || !valid_contents(text)) {
+    return bad("Redrive allow policy is not a valid JSON map.");
+  }
+  const json& policy = *parsed;
   const auto permission = policy.find("redrivePermission");
   if (permission == policy.end()) {
     return bad("Redrive allow policy does not contain mandatory attribute: redrivePermission.");

@@ -68,18 +68,11 @@ void write(aws::Writer& out, const Accepted& accepted) {
   }
 }
 
-// What a FIFO queue asks of each entry refuses the whole batch.
-Answer<void> check_order(const Input& input, const queue::Options& queue) {
-  if (!queue.fifo) return ok();
+// What a FIFO queue asks of each entry refuses the whole batch, under one code.
+Answer<void> check_orders(const Input& input, const queue::Options& queue) {
   for (const MessageInput& entry : input.entries) {
-    if (!entry.group) {
-      return Failure{&aws::invalid_parameter, aws::missing("MessageGroupId").message};
-    }
-    if (!entry.deduplication_id && !queue.content_based_deduplication) {
-      return Failure{&aws::invalid_parameter,
-                     "The queue should either have ContentBasedDeduplication enabled or "
-                     "MessageDeduplicationId provided explicitly"};
-    }
+    const auto checked = check_order(entry, queue);
+    if (!checked) return aws::invalid(checked.error().message);
   }
   return ok();
 }
@@ -106,7 +99,7 @@ Answer<Done> send_message_batch(Call& call) {
   static constexpr BatchNames names{"SendMessageBatchRequestEntry", "SendMessageBatchResultEntry"};
   PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   PORTEIRO_TRY(check_batch(call.in, names.entry));
-  PORTEIRO_TRY(check_order(call.in, queue->options()));
+  PORTEIRO_TRY(check_orders(call.in, queue->options()));
   PORTEIRO_TRY(check_size(call.in));
   return run_batch(call, names, [&](const MessageInput& entry) -> Answer<journal::Sequence> {
     PORTEIRO_TRY(const Accepted accepted, send(call.service, *queue, entry));

@@ -6,6 +6,7 @@
 #include "porteiro/base/bytes.hpp"
 #include "protocols/aws/names.hpp"
 #include "protocols/aws/sigv4.hpp"
+#include "protocols/aws/text.hpp"
 
 namespace porteiro::protocols::sqs {
 namespace {
@@ -65,11 +66,6 @@ Address address_of(std::string_view url) {
           url.substr(slash + 1)};
 }
 
-Failure absent(bool xml) {
-  return {&no_queue, xml ? "The specified queue does not exist for this wsdl version."
-                         : "The specified queue does not exist."};
-}
-
 }  // namespace
 
 Failure failure_of(const Error& error) {
@@ -111,6 +107,12 @@ Service::Service(Environment& environment_, journal::Journal& journal,
   telemetry_.describe("porteiro_sqs_requests_total", "Requests to SQS, by action and error code.");
 }
 
+Answer<Done> configure(queue::Queue& queue, queue::Options options) {
+  const auto done = queue.configure(std::move(options));
+  if (!done) return failure_of(done.error());
+  return Done{done.value()};
+}
+
 Id Service::next_request_id() { return {request_ids_.next(), request_ids_.next()}; }
 
 std::string Service::arn_of(std::string_view name) const {
@@ -127,7 +129,7 @@ std::string_view Service::name_of_arn(std::string_view text) const {
 std::string Service::url_of(const http::Request& request, std::string_view name) const {
   const std::string_view host = request.header("Host");
   std::string url = "http://";
-  url.append(host.empty() ? "localhost" : host).append("/").append(aws.account);
+  url.append(aws::valid_authority(host) ? host : "localhost").append("/").append(aws.account);
   return url.append("/").append(name);
 }
 
@@ -166,7 +168,8 @@ Answer<const Action*> Service::read(const http::Request& request, bool json) {
     PORTEIRO_TRY(decode_json(body, input_));
     return action;
   }
-  const bool form = request.header("Content-Type").starts_with("application/x-www-form-urlencoded");
+  const bool form =
+      aws::starts_like(request.header("Content-Type"), "application/x-www-form-urlencoded");
   switch (form_.parse(form ? request.body : std::string_view(), request.query())) {
     case aws::Form::Fault::none:
       break;
@@ -196,8 +199,18 @@ Answer<Done> Service::run(Call& call) {
 }
 
 void Service::handle(const http::Request& request, http::Responder respond) {
+  serve(request, std::move(respond));
+  input_.clear();
+  form_.release();
+}
+
+void Service::serve(const http::Request& request, http::Responder respond) {
   const bool json = !request.header("X-Amz-Target").empty() ||
-                    request.header("Content-Type").starts_with("application/x-amz-json");
+                    aws::starts_like(request.header("Content-Type"), "application/x-amz-json");
+  if (request.method != "GET" && request.method != "POST") {
+    const Failure failure{&aws::bad_method, "SQS takes only GET and POST."};
+    return refuse(nullptr, !json, failure, std::move(respond));
+  }
   if (aws.verify_signatures) {
     const auto verified = aws::verify_signature(request, aws.credentials, {aws.region, "sqs"},
                                                 environment.scheduler.now());
@@ -275,6 +288,7 @@ void Service::refuse(const Action* action, bool xml, const Failure& failure,
   }
   http::Response response = reply(xml, std::move(body), std::move(id));
   response.status = kind.status;
+  if (kind.status == 405) response.headers.push_back({"Allow", "GET, POST"});
   if (!xml && !kind.query_code.empty()) {
     response.headers.push_back(
         {"x-amzn-query-error", std::string(kind.query_code) + ";" + fault_of(kind)});

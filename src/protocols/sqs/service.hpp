@@ -94,6 +94,7 @@ class Service : public std::enable_shared_from_this<Service> {
     std::vector<std::pair<const ErrorKind*, std::uint64_t*>> bad;
   };
 
+  void serve(const http::Request& request, http::Responder respond);
   Answer<const Action*> read(const http::Request& request, bool json);
   Answer<Done> run(Call& call);
   void answer(const Action& action, bool xml, std::string body, journal::Sequence sequence,
@@ -118,5 +119,6 @@ class Service : public std::enable_shared_from_this<Service> {
 
 // What a queue's refusal is called here.
 Failure failure_of(const Error& error);
+Answer<Done> configure(queue::Queue& queue, queue::Options options);
 
 }  // namespace porteiro::protocols::sqs

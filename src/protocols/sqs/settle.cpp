@@ -1,11 +1,10 @@
 // What a receipt handle gives the right to: deleting its message, and changing its visibility.
 #include "protocols/sqs/actions.hpp"
+#include "protocols/sqs/attributes.hpp"
 #include "protocols/sqs/receipt.hpp"
 
 namespace porteiro::protocols::sqs {
 namespace {
-
-constexpr std::int64_t visibility_max_s = 43'200;  // 12 hours, counted from the receipt.
 
 Answer<queue::Receipt> receipt_of(const MessageInput& input, const queue::Options& queue) {
   if (!input.receipt_handle || input.receipt_handle->empty()) {

@@ -33,12 +33,6 @@ std::size_t count_tags(const queue::Options& options) {
 
 std::string key_of(std::string_view tag) { return std::string(note_prefix).append(tag); }
 
-Answer<Done> keep(queue::Queue& queue, queue::Options options) {
-  const auto done = queue.configure(std::move(options));
-  if (!done) return failure_of(done.error());
-  return Done{done.value()};
-}
-
 }  // namespace
 
 Answer<void> add_tags(const TextMap& tags, queue::Options& options) {
@@ -63,7 +57,7 @@ Answer<Done> tag_queue(Call& call) {
   if (call.in.tags.empty()) return aws::missing("Tags");
   queue::Options options = queue->options();
   PORTEIRO_TRY(add_tags(call.in.tags, options));
-  return keep(*queue, std::move(options));
+  return configure(*queue, std::move(options));
 }
 
 Answer<Done> untag_queue(Call& call) {
@@ -71,7 +65,7 @@ Answer<Done> untag_queue(Call& call) {
   if (call.in.tag_keys.empty()) return aws::missing("TagKeys");
   queue::Options options = queue->options();
   for (const std::string_view name : call.in.tag_keys) options.notes.erase(key_of(name));
-  return keep(*queue, std::move(options));
+  return configure(*queue, std::move(options));
 }
 
 Answer<Done> list_queue_tags(Call& call) {

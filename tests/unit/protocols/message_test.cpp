@@ -105,7 +105,8 @@ TEST_CASE("message: a Number is one") {
        {std::string("x"), std::string("1x"), std::string("--1"), std::string("."),
         std::string("1e"), std::string("1.2.3"), std::string(" 1"), std::string("NaN"),
         std::string("1e127"), std::string("1e-129"), std::string(39, '9'),
-        std::string("1e99999999999")}) {
+        std::string("1e99999999999"), std::string("1e+-5"), std::string("1e-+5"),
+        std::string("1e+")}) {
     CHECK_MESSAGE(outcome(with_attribute("n", "Number", bad)) == "InvalidParameterValue", bad);
   }
 }
