@@ -206,11 +206,11 @@ void Core::accept(Exchange exchange, const http::Request& request, const PathVal
   if (auto refusal = unacceptable(route, request, headers)) {
     return refuse(std::move(exchange), std::move(*refusal));
   }
-  auto input = read_input(route, rules_, tokens_, request, values);
+  const bool keyed = route.write && headers.idempotency_key.has_value();
+  auto input = read_input(route, rules_, tokens_, request, values, keyed);
   if (!input) return refuse(std::move(exchange), http::problem(input.error()));
 
   const bool preferred = !route.options.reply_async && headers.respond_async();
-  const bool keyed = route.write && headers.idempotency_key.has_value();
   Draft draft;
   draft.async = route.options.reply_async || preferred;
   draft.kept = draft.async || keyed;

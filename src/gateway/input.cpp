@@ -85,7 +85,8 @@ Result<void> tokenise(json& document, const TokenRules::Body& rule, const kms::T
 }
 
 Result<void> read_body(const CompiledRoute& route, const TokenRules& rules,
-                       const kms::Tokens& tokens, std::string_view body, Input& input) {
+                       const kms::Tokens& tokens, std::string_view body, bool fingerprinted,
+                       Input& input) {
   const Route& options = route.options;
   if (body.empty()) {
     if (options.has_body) {
@@ -108,7 +109,7 @@ Result<void> read_body(const CompiledRoute& route, const TokenRules& rules,
     PORTEIRO_TRY(tokenise(document, rule, tokens, input.subject));
   }
   if (sealed) {
-    input.tokenised_body = to_text(document);
+    if (fingerprinted) input.tokenised_body = to_text(document);
     return ok();
   }
   input.data += ",\"body\":";
@@ -240,7 +241,7 @@ std::optional<std::string_view> refused_form(std::string_view content_type,
 
 Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
                          const kms::Tokens& tokens, const http::Request& request,
-                         const PathValues& values) {
+                         const PathValues& values, bool fingerprinted) {
   Input input;
   input.data.reserve(96 + request.body.size());
   input.data += "{\"path\":{";
@@ -256,7 +257,7 @@ Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
   input.data += "},\"query\":{";
   PORTEIRO_TRY(read_query(route, request.query(), rules, tokens, input));
   input.data += '}';
-  PORTEIRO_TRY(read_body(route, rules, tokens, request.body, input));
+  PORTEIRO_TRY(read_body(route, rules, tokens, request.body, fingerprinted, input));
   input.data += '}';
   return input;
 }

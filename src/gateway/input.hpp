@@ -17,7 +17,7 @@ struct Input {
   std::string data;  // {"path":{…},"query":{…},"body":…}; without "body" when that is sealed.
   std::string subject;  // The first token that was made; empty: none.
   std::string to_seal;  // The body in clear, for a route that seals it; empty: nothing to seal.
-  std::string tokenised_body;  // What of `to_seal` may go into a fingerprint.
+  std::string tokenised_body;  // What of `to_seal` may go into a fingerprint, if one is needed.
 };
 
 inline constexpr std::size_t query_parameters_max = 64;
@@ -27,7 +27,7 @@ inline constexpr std::size_t nesting_max = 64;  // Of a body.
 // token that does not exist).
 Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
                          const kms::Tokens& tokens, const http::Request& request,
-                         const PathValues& values);
+                         const PathValues& values, bool fingerprinted);
 
 // One path parameter's value, or its token. Errors: as above.
 Result<std::string> path_value(const CompiledRoute::Param& param, const kms::Tokens& tokens,
