@@ -89,7 +89,8 @@ void Core::repeat(Exchange exchange, Ledger::Entry& entry, bool async, bool same
     return;
   }
   if (async) {
-    return accepted(std::move(exchange), entry.id, !exchange.route->options.reply_async);
+    const bool preferred = !exchange.route->options.reply_async;
+    return accepted(std::move(exchange), entry.id, preferred);
   }
   if (entry.state == Ledger::State::done) return serve_outcome(std::move(exchange), entry);
   if (waiting_.size() >= options_.limits.waiting_max) {
@@ -244,7 +245,7 @@ void Core::settled(Id event, const http::Response& response, Outcome outcome) {
 void Core::answer_waiters(Id event, const http::Response& response, journal::Sequence sequence) {
   while (auto exchange = waiting_.take(event)) {
     journal_.when_durable(
-        sequence, [this, mark = ticket(), response,
+        sequence, [this, mark = ticket(), response = http::Response(response),
                    exchange = std::move(*exchange)](Result<void> durable) mutable {
           if (mark.alive.expired()) return;
           if (durable) return answer(std::move(exchange), std::move(response));

@@ -86,6 +86,7 @@ class Service final : public Kms {
     Key* const key = find(name);
     run<DataKey>(Op::generate_data_key, key, trace, std::move(done), [&]() -> Result<DataKey> {
       PORTEIRO_TRY(check(key, name, KeySpec::symmetric_default));
+      PORTEIRO_ASSERT(key != nullptr);
       const Secret secret = Secret::random(environment_.entropy);
       return DataKey{secret, seal(*key, secret.view(), context)};
     });
@@ -96,6 +97,7 @@ class Service final : public Kms {
     Key* const key = find(name);
     run<std::string>(Op::encrypt, key, trace, std::move(done), [&]() -> Result<std::string> {
       PORTEIRO_TRY(check(key, name, KeySpec::symmetric_default));
+      PORTEIRO_ASSERT(key != nullptr);
       PORTEIRO_TRY(check_size(plaintext));
       return seal(*key, plaintext, context);
     });
@@ -119,6 +121,7 @@ class Service final : public Kms {
     Key* const key = find(name);
     run<std::string>(Op::generate_mac, key, trace, std::move(done), [&]() -> Result<std::string> {
       PORTEIRO_TRY(check(key, name, KeySpec::hmac_256));
+      PORTEIRO_ASSERT(key != nullptr);
       PORTEIRO_TRY(check_size(message));
       const auto mac = key->versions.back().hmac(message);
       return std::string(mac.data(), mac.size());

@@ -164,15 +164,15 @@ void Pool::crash(const std::shared_ptr<Run>& run, Duration restart) {
          true);
 }
 
-void Pool::finish(const std::shared_ptr<Run>& run, Result<Reply> outcome, bool crashed) {
-  const std::shared_ptr<Run> kept = run;  // `run` may be the place in active_ itself.
-  kept->pool = nullptr;
-  if (kept->position + 1 != active_.size()) {
-    active_[kept->position] = std::move(active_.back());
-    active_[kept->position]->position = kept->position;
+// `run` is kept: the caller's may be the place in active_ itself.
+void Pool::finish(std::shared_ptr<Run> run, Result<Reply> outcome, bool crashed) {
+  run->pool = nullptr;
+  if (run->position + 1 != active_.size()) {
+    active_[run->position] = std::move(active_.back());
+    active_[run->position]->position = run->position;
   }
   active_.pop_back();
-  deliver(*kept, std::move(outcome), crashed);
+  deliver(*run, std::move(outcome), crashed);
   freed();
 }
 

@@ -75,7 +75,7 @@ class Pool {
   void settle(const std::shared_ptr<Run>& run, Result<Reply> outcome);
   void retry(const std::shared_ptr<Run>& run);
   void crash(const std::shared_ptr<Run>& run, Duration restart);
-  void finish(const std::shared_ptr<Run>& run, Result<Reply> outcome, bool crashed);
+  void finish(std::shared_ptr<Run> run, Result<Reply> outcome, bool crashed);
   void deliver(Run& run, Result<Reply> outcome, bool crashed);
 
   bool take_worker(Time now);  // False: there is no warm one.

@@ -6,6 +6,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "porteiro/base/result.hpp"
+
 namespace porteiro {
 
 template <class Signature>
@@ -43,7 +45,10 @@ class UniqueFunction<R(Args...)> {
   ~UniqueFunction() { reset(); }
 
   explicit operator bool() const noexcept { return ops_ != nullptr; }
-  R operator()(Args... args) { return ops_->invoke(storage_, std::forward<Args>(args)...); }
+  R operator()(Args... args) {  // An empty one must not be called.
+    PORTEIRO_ASSERT(ops_ != nullptr);
+    return ops_->invoke(storage_, std::forward<Args>(args)...);
+  }
 
  private:
   static constexpr std::size_t inline_bytes = 64;

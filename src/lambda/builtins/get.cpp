@@ -91,22 +91,22 @@ class Get final : public PerEvent {
   void get(SharedEvent event, Result<std::string> key, Completion done) {
     if (!key) return done(key.error());
     const Id trace = event->correlation;
-    store_.get(
-        collection_, key.value(), trace,
-        [this, event = std::move(event),
-         done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
-          if (!found) return done(found.error());
-          if (!found.value()) {
-            return done(error(Errc::not_found, "there is no such " + collection_));
-          }
-          stores::Record& record = *found.value();
-          if (includes_.empty()) {
-            return done(Reply{200, "application/json", std::move(record.document)});
-          }
-          gather(std::make_unique<Gathering>(store_, includes_, std::move(event), std::move(done),
-                                             std::move(record.key), std::move(record.document)),
-                 {});
-        });
+    store_.get(collection_, key.value(), trace,
+               [this, event = std::move(event),
+                done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
+                 if (!found) return done(found.error());
+                 if (!found.value()) {
+                   return done(error(Errc::not_found, "there is no such " + collection_));
+                 }
+                 stores::Record& record = *found.value();
+                 if (includes_.empty()) {
+                   return done(Reply{200, "application/json", std::move(record.document)});
+                 }
+                 gather(std::make_unique<Gathering>(
+                            Gathering{store_, includes_, std::move(event), std::move(done),
+                                      std::move(record.key), std::move(record.document)}),
+                        {});
+               });
   }
 
   Services& services_;

@@ -299,6 +299,7 @@ aws::Md5Text digest_of(aws::Md5& md5, std::vector<const queue::Attribute*> attri
 
 aws::Md5Text digest_of(aws::Md5& md5, const std::vector<queue::Attribute>& attributes) {
   std::vector<const queue::Attribute*> all;
+  all.reserve(attributes.size());
   for (const queue::Attribute& attribute : attributes) all.push_back(&attribute);
   return digest_of(md5, std::move(all));
 }
