@@ -58,20 +58,45 @@ void Order::clear() {
 }
 
 void Slab::grow() {
-  if (size_ % chunk_slots == 0 && size_ / chunk_slots == chunks_.size()) {
-    chunks_.push_back(std::make_unique<Slot[]>(chunk_slots));
+  if (size_ == chunks_.size() * chunk_slots) {
+    chunks_.push_back({std::make_unique<Slot[]>(chunk_slots), 0});
   }
   ++size_;
 }
 
-std::uint32_t Slab::take() {
-  ++taken_;
-  if (free_ == no_slot) {
-    grow();
-    return static_cast<std::uint32_t>(size_ - 1);
+void Slab::revive(std::size_t chunk) {
+  chunks_[chunk].slots = std::make_unique<Slot[]>(chunk_slots);
+  for (std::size_t i = chunk_slots; i-- > 0;) {
+    link_free(static_cast<std::uint32_t>(chunk * chunk_slots + i));
   }
-  const std::uint32_t slot = free_;
-  unlink_free(slot);
+}
+
+void Slab::let_go(std::size_t chunk) {
+  for (std::size_t i = 0; i < chunk_slots; ++i) {
+    unlink_free(static_cast<std::uint32_t>(chunk * chunk_slots + i));
+  }
+  chunks_[chunk].slots.reset();
+  absent_.push_back(chunk);
+}
+
+void Slab::count_taken(std::uint32_t slot) {
+  ++taken_;
+  ++chunks_[slot / chunk_slots].taken;
+}
+
+std::uint32_t Slab::take() {
+  if (free_ == no_slot && !absent_.empty()) {
+    revive(absent_.back());
+    absent_.pop_back();
+  }
+  std::uint32_t slot = free_;
+  if (slot == no_slot) {
+    grow();
+    slot = static_cast<std::uint32_t>(size_ - 1);
+  } else {
+    unlink_free(slot);
+  }
+  count_taken(slot);
   return slot;
 }
 
@@ -81,8 +106,12 @@ bool Slab::take(std::uint32_t slot) {
     grow();
     link_free(static_cast<std::uint32_t>(size_ - 1));
   }
+  if (!chunks_[slot / chunk_slots].slots) {
+    revive(slot / chunk_slots);
+    std::erase(absent_, slot / chunk_slots);
+  }
   unlink_free(slot);
-  ++taken_;
+  count_taken(slot);
   return true;
 }
 
@@ -90,11 +119,15 @@ void Slab::give_back(std::uint32_t slot) {
   (*this)[slot] = Slot{};
   if (--taken_ == 0 && chunks_.size() > 1) return clear();
   link_free(slot);
+  const std::size_t chunk = slot / chunk_slots;
+  const bool whole = (chunk + 1) * chunk_slots <= size_;
+  if (--chunks_[chunk].taken == 0 && whole && free_slots_ > free_kept) let_go(chunk);
 }
 
 void Slab::clear() {
   chunks_.clear();
-  size_ = taken_ = 0;
+  absent_.clear();
+  size_ = taken_ = free_slots_ = 0;
   free_ = no_slot;
 }
 
@@ -102,12 +135,14 @@ void Slab::link_free(std::uint32_t slot) {
   (*this)[slot].place = Hook{.key = 0, .prev = no_slot, .next = free_};
   if (free_ != no_slot) (*this)[free_].place.prev = slot;
   free_ = slot;
+  ++free_slots_;
 }
 
 void Slab::unlink_free(std::uint32_t slot) {
   const Hook& h = (*this)[slot].place;
   (h.prev == no_slot ? free_ : (*this)[h.prev].place.next) = h.next;
   if (h.next != no_slot) (*this)[h.next].place.prev = h.prev;
+  --free_slots_;
 }
 
 }  // namespace porteiro::queue

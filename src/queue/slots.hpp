@@ -36,28 +36,42 @@ struct Slot {
 };
 
 // The slab. A slot's number is part of a receipt and of the journal, so it can also be asked for.
-// Slots stay where they are; an empty slab gives its memory back.
+// Slots stay where they are, in chunks; a chunk that is empty gives its memory back, unless there
+// would be few free slots then.
 class Slab {
  public:
-  Slot& operator[](std::uint64_t slot) { return chunks_[slot / chunk_slots][slot % chunk_slots]; }
+  Slot& operator[](std::uint64_t slot) {
+    return chunks_[slot / chunk_slots].slots[slot % chunk_slots];
+  }
   const Slot& operator[](std::uint64_t slot) const {
-    return chunks_[slot / chunk_slots][slot % chunk_slots];
+    return chunks_[slot / chunk_slots].slots[slot % chunk_slots];
   }
   std::size_t size() const { return size_; }  // Slots, free ones too.
   std::uint32_t take();                       // A free slot.
   bool take(std::uint32_t slot);       // This one; false: it is taken, or the number is absurd.
   void give_back(std::uint32_t slot);  // Its message dies.
-  bool taken(std::uint64_t slot) const { return slot < size_ && (*this)[slot].content; }
+  bool taken(std::uint64_t slot) const {
+    return slot < size_ && chunks_[slot / chunk_slots].slots && (*this)[slot].content;
+  }
   void clear();
 
  private:
   static constexpr std::size_t chunk_slots = 1024;
+  static constexpr std::size_t free_kept = 4 * chunk_slots;
+  struct Chunk {
+    std::unique_ptr<Slot[]> slots;  // Null: given back.
+    std::size_t taken = 0;
+  };
   void grow();
+  void revive(std::size_t chunk);
+  void let_go(std::size_t chunk);
+  void count_taken(std::uint32_t slot);
   void link_free(std::uint32_t slot);
   void unlink_free(std::uint32_t slot);
 
-  std::vector<std::unique_ptr<Slot[]>> chunks_;
-  std::size_t size_ = 0, taken_ = 0;
+  std::vector<Chunk> chunks_;
+  std::vector<std::size_t> absent_;  // Chunks that were given back.
+  std::size_t size_ = 0, taken_ = 0, free_slots_ = 0;
   std::uint32_t free_ = no_slot;
 };
 
