@@ -52,7 +52,7 @@ std::vector<Delivery> Queue::State::receive(const ReceiveRequest& request) {
   }
   while (out.size() < request.max && in_flight.size() < options.in_flight_max) {
     const std::uint32_t slot = fault.kind == Fault::Kind::reorder ? last_ready() : first_ready();
-    if (slot == no_slot) break;
+    if (slot == no_slot || held_back(slot)) break;
     const Slot& s = slab[slot];
     if (worn_out(s)) {
       give_up(slot);
@@ -63,6 +63,20 @@ std::vector<Delivery> Queue::State::receive(const ReceiveRequest& request) {
   groups.end_batch();
   if (attempt && !out.empty()) remember_attempt(request.attempt_id, out, now);
   return out;
+}
+
+// What is not durable yet is given to nobody: its effect could survive a crash that it does not.
+bool Queue::State::held_back(std::uint32_t slot) {
+  const journal::Sequence stored = slab[slot].stored;
+  if (stored <= journal.journal().durable()) return false;
+  if (!std::exchange(awaits_journal, true)) {
+    journal.journal().when_durable(stored, [this, weak = std::weak_ptr(alive)](Result<void> done) {
+      if (weak.expired() || !done) return;
+      awaits_journal = false;
+      serve_soon();
+    });
+  }
+  return true;
 }
 
 void Queue::State::deliver(std::uint32_t slot, Time now, Time visible_at,
@@ -185,7 +199,7 @@ void Queue::State::accept_moved(std::uint32_t from, std::string_view source,
   if (shared.observer != nullptr) shared.observer->arrived(options.name, s.number, message);
   const bool late = visible_from > env.scheduler.now();
   enter(slot, late ? Where::delayed : Where::ready, late ? key_of(visible_from) : 0);
-  if (!s.ephemeral) journal.moved(source, from, options.name, slot, s);
+  if (!s.ephemeral) s.stored = journal.moved(source, from, options.name, slot, s);
 }
 
 void Queue::State::drop(std::uint32_t slot) {

@@ -60,6 +60,7 @@ class EntryWriter {
   journal::Sequence dropped(std::string_view queue);
   journal::Sequence task(const MoveTask& task);
   journal::Sequence last() const { return journal_.last(); }
+  journal::Journal& journal() { return journal_; }
 
  private:
   bool start(EntryKind kind, std::string_view queue);  // False: nothing is kept.

@@ -24,6 +24,7 @@ struct Slot {
   Id id;
   std::uint64_t number = 0;    // The order of arrival in this queue.
   std::uint64_t delivery = 0;  // The last one; 0: none.
+  std::uint64_t stored = 0;    // The journal's entry that brought it here.
   Time sent{}, first_received{};
   Time received{};                 // The last time.
   std::uint32_t receives = 0;      // In all queues.

@@ -182,7 +182,7 @@ std::uint32_t Queue::State::store(Message message, Time visible_from, Time now) 
   if (shared.observer != nullptr) shared.observer->arrived(options.name, s.number, message);
   const bool late = visible_from > now;
   enter(slot, late ? Where::delayed : Where::ready, late ? key_of(visible_from) : 0);
-  if (!s.ephemeral) journal.put(options.name, slot, s);
+  if (!s.ephemeral) s.stored = journal.put(options.name, slot, s);
   ++counters.sent;
   telemetry.record(telemetry::Kind::message_sent, message.trace, name, depth().total());
   return slot;

@@ -106,6 +106,7 @@ struct Queue::State {
   // Delivering.
   Message message_of(const Slot& slot) const;
   void deliver(std::uint32_t slot, Time now, Time visible_at, std::vector<Delivery>& out);
+  bool held_back(std::uint32_t slot);     // And who waits is served when it no longer is.
   bool worn_out(const Slot& slot) const;  // Received too often: to be given up.
   void give_up(std::uint32_t slot);
   void drop(std::uint32_t slot);  // Telemetry, journal, `lost`.
@@ -162,6 +163,7 @@ struct Queue::State {
   std::map<Waiter::Deadline, Waiter*> deadlines;
   std::uint64_t waiter_number = 0;
   bool serve_posted = false;
+  bool awaits_journal = false;
   bool repeats_wait = false;
 
   Timer timer;

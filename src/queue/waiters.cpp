@@ -88,6 +88,7 @@ void Queue::State::serve() {
     done(std::move(deliveries));
     if (weak.expired()) return;
   }
+  if (first_ready() != no_slot && held_back(first_ready())) return;
   telling = watchers.begin();
   while (telling != watchers.end() && first_ready() != no_slot) {
     const std::shared_ptr<Waiter> watcher = (*telling++)->shared_from_this();
