@@ -43,14 +43,22 @@ class VectorJournal final : public journal::Journal {
     return ++last_;
   }
   journal::Sequence last() const override { return last_; }
-  journal::Sequence durable() const override { return last_; }
+  journal::Sequence durable() const override { return slow ? 0 : last_; }
   bool full() const override { return false; }
   bool on_disk() const override { return true; }
-  void when_durable(journal::Sequence, UniqueFunction<void(Result<void>)>) override {}
+  void when_durable(journal::Sequence, UniqueFunction<void(Result<void>)> done) override {
+    waiting.push_back(std::move(done));
+  }
   void close(Task) override {}
   Result<void> clear() override {
     kept_ = {};
     return boost::outcome_v2::success();
+  }
+  bool slow = false;  // Nothing is durable until catch_up().
+  std::vector<UniqueFunction<void(Result<void>)>> waiting;
+  void catch_up() {
+    slow = false;
+    for (auto& done : std::exchange(waiting, {})) done(ok());
   }
   void compact() {
     kept_.snapshot = participant_->snapshot();

@@ -246,6 +246,27 @@ TEST_CASE("queue: a waiter whose caller has gone is passed over") {
   CHECK(served == "first=;second=a;");
 }
 
+TEST_CASE("queue: what is not durable yet is given to nobody") {
+  Bench b({{.name = "q"}});
+  b.journal->slow = true;
+  std::string served;
+  const auto waiter =
+      b.q().receive_wait({}, 20s, [&](std::vector<Delivery> got) { served += bodies(got); });
+  int told = 0;
+  const auto watcher = b.q().watch([&] { ++told; });
+  send(b.q(), "a");
+  send(b.q(), "b");
+  b.settle();
+  CHECK(b.q().receive(1).empty());
+  CHECK(served.empty());
+  CHECK(told == 0);
+  b.journal->catch_up();
+  b.settle();
+  CHECK(served == "a");
+  CHECK(told == 1);
+  CHECK(bodies(b.q().receive(1)) == "b");
+}
+
 TEST_CASE("queue: a watcher is told what waiters leave, and receives nothing by that") {
   Bench b({{.name = "q", .visibility_timeout = 5s, .in_flight_max = 1}});
   int told = 0, other = 0;
