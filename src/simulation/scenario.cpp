@@ -65,6 +65,9 @@ class NameCheck {
 
   void send(const json& send, const std::string& pointer) {
     one("queues", send.at("queue"), pointer + "/queue");
+    if (config_.at("aws").at("auth") == "sigv4") {
+      add(pointer, "a scenario's messages are not signed, and the config takes signed ones only");
+    }
     if (!send.contains("delay")) return;
     if (config::duration_of(send.at("delay")) % std::chrono::seconds(1) != Duration::zero()) {
       add(pointer + "/delay", "a message's delay is in whole seconds");

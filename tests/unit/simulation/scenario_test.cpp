@@ -1,0 +1,92 @@
+// Goal: what a scenario takes from its config is there, and is what it has to be.
+#include "porteiro/simulation/scenario.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+using namespace porteiro;
+using namespace porteiro::simulation;
+using nlohmann::json;
+
+namespace {
+
+struct Folder {
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "scenario-XXXXXX").string();
+    directory = ::mkdtemp(pattern.data());
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(directory); }
+
+  // The problems, "pointer: text" a line.
+  std::string problems_of(const json& config, const json& scenario) const {
+    std::ofstream(directory + "/config.json") << config;
+    std::ofstream(directory + "/scenario.json") << scenario;
+    Scenario loaded;
+    std::string out;
+    for (const config::Problem& each : load_scenario(directory + "/scenario.json", loaded)) {
+      out += each.pointer + ": " + each.text + "\n";
+    }
+    return out;
+  }
+  std::string directory;
+};
+
+const json two_queues = json::parse(R"({"queues": {"jobs": {}, "orders.fifo": {"fifo": true}}})");
+const json right = json::parse(R"({
+  "name": "n", "config": "config.json", "steps": [{"run": "t"}],
+  "traffic": [{"id": "t", "count": 1, "arrival": {"constant": "1/s"},
+               "send": {"queue": "jobs", "body": "b"}}],
+  "faults": [{"id": "f", "fault": "queue.poison", "target": "jobs", "probability": 1}],
+  "expect": [{"check": "queue.fifo_per_group", "queue": "orders.fifo"},
+             {"check": "queue.depth", "queue": "jobs", "eq": 0},
+             {"check": "reached", "point": "queue.delete"}]})");
+
+}  // namespace
+
+TEST_CASE("scenario: queues of sends, faults and checks are queues of the config") {
+  const Folder folder;
+  CHECK(folder.problems_of(two_queues, right).empty());
+  json bad = right;
+  bad["traffic"][0]["send"]["queue"] = "job";
+  bad["faults"][0]["target"] = "order.fifo";
+  bad["expect"][0]["queue"] = "jobs";
+  bad["expect"][1]["queue"] = "jubs";
+  CHECK(folder.problems_of(two_queues, bad) ==
+        "/faults/0/target: unknown name \"order.fifo\"; did you mean \"orders.fifo\"?\n"
+        "/expect/0/queue: this is no FIFO queue; it promises no order\n"
+        "/expect/1/queue: unknown name \"jubs\"; did you mean \"jobs\"?\n"
+        "/traffic/0/send/queue: unknown name \"job\"; did you mean \"jobs\"?\n");
+}
+
+TEST_CASE(
+    "scenario: a send has a delay in whole seconds, a key if effects are counted, no signature") {
+  const Folder folder;
+  json bad = right;
+  bad["traffic"][0]["send"]["delay"] = "1500ms";
+  CHECK(folder.problems_of(two_queues, bad) ==
+        "/traffic/0/send/delay: a message's delay is in whole seconds\n");
+
+  json stores = two_queues;
+  stores["stores"] = json::parse(R"({"A": {"collections": {"job": {"key": "id", "fields": {
+    "id": {"type": "string", "required": true}}}}}})");
+  json once = right;
+  once["expect"][0] = json::parse(R"({"check": "effect.once", "effect": "A.job", "of": ["t"]})");
+  CHECK(folder.problems_of(stores, once) ==
+        "/expect/0/of: the \"send\" of \"t\" names no \"key\" of the record it is to write\n");
+  once["traffic"][0]["send"]["key"] = "k";
+  CHECK(folder.problems_of(stores, once).empty());
+
+  json locked = two_queues;
+  locked["aws"] =
+      json::parse(R"({"auth": "sigv4", "credentials": [{"access_key": "a", "secret": "s"}]})");
+  CHECK(folder.problems_of(locked, right) ==
+        "/traffic/0/send: a scenario's messages are not signed, and the config takes signed ones "
+        "only\n");
+}
