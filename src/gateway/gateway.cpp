@@ -307,8 +307,8 @@ std::optional<http::Response> Core::no_room(const CompiledRoute& route, std::siz
   return std::nullopt;
 }
 
-// The message goes first, the ledger's entry after it: a crash between the two leaves a message
-// without a client, never a client who waits for a message that is not there.
+// Message and ledger's entry are of one loop turn, so that the journal keeps both or neither: the
+// message alone would have its effect again when the client sends the command again.
 void Core::send(Draft draft) {
   CompiledRoute& route = *draft.exchange.route;
   const Id id = draft.event.id;

@@ -126,6 +126,7 @@ Result<void> DiskJournal::adopt(const Recovered& recovered) {
   for (Member& known : members_) {  // Streams that are new since go out with the first entries.
     if (known.file_stream != 0) continue;
     known.file_stream = ++highest;
+    last_frame_ = pending_.size();
     append_table_line(pending_, known.file_stream, last_, known.name);
   }
   return success();
@@ -137,7 +138,9 @@ Result<void> DiskJournal::begin_log(std::uint64_t number) {
   std::string bytes;
   append_file_header(bytes, {name, last_});
   for (std::size_t i = 0; i < members_.size(); ++i) {
+    const std::size_t line = bytes.size();
     append_table_line(bytes, static_cast<Stream>(i + 1), last_, members_[i].name);
+    end_group(bytes, line);
   }
   environment_.wrote(Place::disk, bytes);
   PORTEIRO_TRY(environment_.files.replace(path(name), bytes));
@@ -164,6 +167,7 @@ Sequence DiskJournal::append(Stream stream, std::string_view entry) {
   ++last_;
   ++entries_total_;
   if (failed_) return last_;
+  last_frame_ = pending_.size();
   append_frame(pending_, members_[stream - 1].file_stream, last_, entry);
   if (!std::exchange(flush_posted_, true)) {
     environment_.scheduler.post([this, alive = std::weak_ptr<char>(alive_)] {
@@ -203,7 +207,11 @@ void DiskJournal::flush() {
   }
 }
 
+// As one group: kill -9 may stop a write half way, and a command is more than one entry.
+void DiskJournal::seal_pending() { end_group(pending_, last_frame_); }
+
 void DiskJournal::write_now() {
+  seal_pending();
   environment_.wrote(Place::disk, pending_);
   const auto written = file_->append(pending_);
   if (!written) return fail(written.error());
@@ -215,6 +223,7 @@ void DiskJournal::write_now() {
 }
 
 void DiskJournal::write_group() {
+  seal_pending();
   auto group =
       std::make_shared<Group>(Group{std::exchange(pending_, {}), file_, last_, std::nullopt});
   in_flight_ = true;

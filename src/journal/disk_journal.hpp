@@ -43,6 +43,7 @@ class DiskJournal final : public Journal {
   void remove_file(const std::string& path);
 
   void flush();
+  void seal_pending();
   void write_now();
   void write_group();
   void group_written(const Group& group);
@@ -73,6 +74,7 @@ class DiskJournal final : public Journal {
   Sequence last_ = 0;
   Sequence durable_ = 0;
   std::string pending_;
+  std::size_t last_frame_ = 0;  // Where it begins in `pending_`.
   std::uint64_t in_flight_bytes_ = 0;
   bool flush_posted_ = false;
   bool wake_posted_ = false;

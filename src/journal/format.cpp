@@ -11,6 +11,7 @@ constexpr std::string_view log_magic = "PORTLOG\n";
 constexpr std::string_view snapshot_magic = "PORTSNP\n";
 constexpr std::size_t section_header_bytes = 20;
 constexpr std::size_t sector_bytes = 512;
+constexpr std::uint32_t group_end = 1U << 31;  // In a frame's stream.
 
 std::string_view magic_of(FileKind kind) {
   return kind == FileKind::log ? log_magic : snapshot_magic;
@@ -54,6 +55,7 @@ bool lost_with_power(std::string_view bytes, std::size_t begin, std::size_t end)
 
 struct FrameHeader {
   std::uint32_t length, stream;
+  bool ends_group;
   Sequence sequence;
   std::uint32_t payload_crc;
 };
@@ -62,7 +64,9 @@ std::optional<FrameHeader> read_frame_header(std::string_view bytes) {
   ByteReader reader(bytes.substr(0, frame_header_bytes));
   FrameHeader header{};
   header.length = *reader.u32();
-  header.stream = *reader.u32();
+  const std::uint32_t stream = *reader.u32();
+  header.stream = stream & ~group_end;
+  header.ends_group = (stream & group_end) != 0;
   header.sequence = *reader.u64();
   header.payload_crc = *reader.u32();
   if (*reader.u32() != crc32c(bytes.substr(0, frame_header_bytes - 4))) return std::nullopt;
@@ -118,6 +122,18 @@ void append_frame(std::string& out, Stream stream, Sequence sequence, std::strin
   out += payload;
 }
 
+void end_group(std::string& out, std::size_t at) {
+  const auto patch = [&out](std::size_t place, std::uint32_t value) {
+    std::string bytes;
+    append_u32(bytes, value);
+    out.replace(place, bytes.size(), bytes);
+  };
+  const std::size_t check = at + frame_header_bytes - 4;
+  PORTEIRO_ASSERT(check + 4 <= out.size());
+  patch(at + 4, *ByteReader(std::string_view(out).substr(at + 4)).u32() | group_end);
+  patch(check, crc32c(std::string_view(out).substr(at, check - at)));
+}
+
 void append_table_line(std::string& out, Stream stream, Sequence last, std::string_view name) {
   std::string payload;
   append_u32(payload, stream);
@@ -142,11 +158,11 @@ Result<FileHeader> read_file_header(std::string_view bytes, FileName expected,
   }
   ByteReader reader(bytes.substr(log_magic.size()));
   const auto version = reader.u32();
-  if (version && *version > format_version) {
+  if (version && *version != format_version) {
     return error(Errc::corrupt,
                  path + " has format version " + std::to_string(*version) +
-                     ", and this program reads up to " + std::to_string(format_version) +
-                     "; use the newer program that wrote it",
+                     ", and this program reads version " + std::to_string(format_version) +
+                     "; use the program that wrote it",
                  path);
   }
   if (bytes.size() < file_header_bytes) return damage(path, bytes.size(), "the header ends early");
@@ -155,7 +171,7 @@ Result<FileHeader> read_file_header(std::string_view bytes, FileName expected,
   header.name = {expected.kind, *reader.u64()};
   header.sequence = *reader.u64();
   if (*reader.u32() != crc32c(bytes.substr(0, file_header_bytes - 4)) ||
-      *version != format_version || (expected.kind == FileKind::log && header.sections != 0)) {
+      (expected.kind == FileKind::log && header.sections != 0)) {
     return damage(path, 0, "the header fails its check");
   }
   if (header.name.number != expected.number) {
@@ -167,20 +183,22 @@ Result<FileHeader> read_file_header(std::string_view bytes, FileName expected,
 Result<LogContent> read_log(std::string_view bytes, FileName expected, const std::string& path) {
   LogContent log;
   PORTEIRO_TRY(log.header, read_file_header(bytes, expected, path));
+  log.valid_bytes = file_header_bytes;
+  std::size_t whole = 0;                // Entries of the groups that have ended.
+  std::vector<Stream> named_meanwhile;  // By the group that has not.
   Sequence last = log.header.sequence;
   std::size_t at = file_header_bytes;
-  for (; bytes.size() - at >= frame_header_bytes; log.valid_bytes = at) {
+  while (bytes.size() - at >= frame_header_bytes) {
     const auto frame = read_frame_header(bytes.substr(at));
-    log.valid_bytes = at;
     if (!frame) {
-      if (lost_with_power(bytes, at, at + frame_header_bytes)) return log;
+      if (lost_with_power(bytes, at, at + frame_header_bytes)) break;
       return damage(path, at, "a frame's header fails its check");
     }
     const std::size_t payload_at = at + frame_header_bytes;
-    if (bytes.size() - payload_at < frame->length) return log;
+    if (bytes.size() - payload_at < frame->length) break;
     const std::string_view payload = bytes.substr(payload_at, frame->length);
     if (crc32c(payload) != frame->payload_crc) {
-      if (lost_with_power(bytes, at, payload_at + frame->length)) return log;
+      if (lost_with_power(bytes, at, payload_at + frame->length)) break;
       return damage(path, at, "an entry fails its check");
     }
     const bool table = frame->stream == table_stream;
@@ -191,14 +209,20 @@ Result<LogContent> read_log(std::string_view bytes, FileName expected, const std
     }
     if (table) {
       if (!add_table_line(log.streams, payload)) return damage(path, at, "a bad stream table");
+      named_meanwhile.push_back(*ByteReader(payload).u32());
     } else {
       if (!log.streams.contains(frame->stream)) return damage(path, at, "a stream without a name");
       log.entries.push_back({frame->stream, frame->sequence, payload});
       last = frame->sequence;
     }
     at = payload_at + frame->length;
+    if (!frame->ends_group) continue;
+    log.valid_bytes = at;
+    whole = log.entries.size();
+    named_meanwhile.clear();
   }
-  log.valid_bytes = at;
+  log.entries.resize(whole);
+  for (const Stream stream : named_meanwhile) log.streams.erase(stream);
   return log;
 }
 

@@ -11,7 +11,7 @@
 
 namespace porteiro::journal {
 
-inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_version = 2;
 inline constexpr std::size_t file_header_bytes = 36;
 inline constexpr std::size_t frame_header_bytes = 24;
 inline constexpr Stream table_stream = 0;
@@ -33,6 +33,8 @@ struct FileHeader {
 };
 void append_file_header(std::string& out, const FileHeader& header);
 void append_frame(std::string& out, Stream stream, Sequence sequence, std::string_view payload);
+// Marks the frame at `at` of `out` as the last of its group: a group counts as a whole or not.
+void end_group(std::string& out, std::size_t at);
 void append_table_line(std::string& out, Stream stream, Sequence last, std::string_view name);
 void append_section(std::string& out, std::string_view name, std::string_view state);
 

@@ -51,7 +51,8 @@ class Journal {
   // participant's.
   virtual Result<void> start() = 0;
 
-  // Keeps a copy of `entry`, to be written with all others of this loop turn.
+  // Keeps a copy of `entry`, to be written with all others of this loop turn: after a crash all of
+  // them are there or none.
   virtual Sequence append(Stream stream, std::string_view entry) = 0;
   virtual Sequence last() const = 0;              // Of the appended entries.
   virtual Sequence durable() const = 0;           // All entries up to here survive.

@@ -12,23 +12,38 @@ namespace {
 constexpr FileName log_name{FileKind::log, 3};
 constexpr FileName snapshot_name{FileKind::snapshot, 3};
 
-// A log of ten entries, and the offsets at which its frames begin and end.
+// A log of ten entries: the offsets at which its frames begin and end, and its groups. The table's
+// second line is in the group of the first two entries.
 struct Sample {
   std::string bytes;
-  std::vector<std::size_t> boundaries;
+  std::vector<std::size_t> boundaries, groups;
 };
+
+void end_last_group(Sample& sample) {
+  end_group(sample.bytes, sample.boundaries[sample.boundaries.size() - 2]);
+  sample.groups.push_back(sample.bytes.size());
+}
+
+void append_group(std::string& bytes, Stream stream, Sequence sequence, std::string_view payload) {
+  const std::size_t at = bytes.size();
+  append_frame(bytes, stream, sequence, payload);
+  end_group(bytes, at);
+}
 
 Sample sample_log() {
   Sample sample;
   append_file_header(sample.bytes, {log_name, 40});
   sample.boundaries.push_back(sample.bytes.size());
+  sample.groups.push_back(sample.bytes.size());
   append_table_line(sample.bytes, 1, 40, "queues");
   sample.boundaries.push_back(sample.bytes.size());
+  end_last_group(sample);
   append_table_line(sample.bytes, 2, 40, "events");
   sample.boundaries.push_back(sample.bytes.size());
   for (unsigned i = 1; i <= 10; ++i) {
     append_frame(sample.bytes, 1 + i % 2, 40 + i, std::string(i * 7 % 31, static_cast<char>(i)));
     sample.boundaries.push_back(sample.bytes.size());
+    if (i % 2 == 0) end_last_group(sample);
   }
   return sample;
 }
@@ -81,19 +96,20 @@ TEST_CASE("journal format: a log comes back as it was written") {
   CHECK(content.valid_bytes == sample.bytes.size());
 }
 
-// Goal: wherever a write is cut, all whole frames before the cut remain and no error is made of it.
-TEST_CASE("journal format: a log cut at any byte keeps its whole frames") {
+// Goal: wherever a write is cut, all whole groups before the cut remain, nothing of the one that
+// was cut, and no error is made of it.
+TEST_CASE("journal format: a log cut at any byte keeps its whole groups") {
   const Sample sample = sample_log();
   for (std::size_t size = file_header_bytes; size <= sample.bytes.size(); ++size) {
     CAPTURE(size);
     const std::string cut = sample.bytes.substr(0, size);
     const auto log = read_log(cut, log_name, "log-3");
     REQUIRE(log);
-    std::size_t expected = 0;
-    for (const std::size_t boundary : sample.boundaries) {
-      if (boundary <= size) expected = boundary;
-    }
-    CHECK(log.value().valid_bytes == expected);
+    std::size_t groups = 0;
+    while (groups < sample.groups.size() && sample.groups[groups] <= size) ++groups;
+    CHECK(log.value().valid_bytes == sample.groups[groups - 1]);
+    CHECK(log.value().entries.size() == (groups < 2 ? 0 : (groups - 2) * 2));
+    CHECK(log.value().streams.size() == std::min<std::size_t>(groups - 1, 2));
   }
   for (std::size_t size = 0; size < file_header_bytes; ++size) {
     CHECK(code_of(read_log(sample.bytes.substr(0, size), log_name, "log-3")) == Errc::corrupt);
@@ -128,7 +144,7 @@ TEST_CASE("journal format: a tail of zeros from a sector's start is torn, other 
   std::string bytes;
   append_file_header(bytes, {log_name, 0});
   append_table_line(bytes, 1, 0, "a");
-  append_frame(bytes, 1, 1, "kept");
+  append_group(bytes, 1, 1, "kept");
   const std::size_t kept = bytes.size();
   append_frame(bytes, 1, 2, std::string(2000, 'x'));
   std::string zeros = bytes;

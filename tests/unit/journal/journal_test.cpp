@@ -456,7 +456,8 @@ TEST_CASE("journal: files it cannot read or does not know are refused and left a
   }
   REQUIRE(names(*disk) == Texts{"data/log-1", "data/snapshot-1"});
   std::string at = "data/log-1";
-  SUBCASE("a newer version") { disk->files[at][8] = 2; }
+  SUBCASE("an older version") { disk->files[at][8] = static_cast<char>(format_version - 1); }
+  SUBCASE("a newer version") { disk->files[at][8] = static_cast<char>(format_version + 1); }
   SUBCASE("another file of the same name") { disk->files[at] = "2026-01-01 started\n"; }
   SUBCASE("an empty file") { disk->files[at].clear(); }
   SUBCASE("a foreign older log") { disk->files[at = "data/log-0"] = "2026-01-01 started\n"; }
