@@ -50,6 +50,21 @@ struct Response {
 using Responder = UniqueFunction<void(Response)>;
 using Handler = UniqueFunction<void(const Request&, Responder)>;
 
+// A listener of the private side, for one worker; its death closes it and its connections.
+class PrivatePort {
+ public:
+  virtual ~PrivatePort() = default;
+  virtual std::string address() const = 0;  // "127.0.0.1:41234", or the path of its socket.
+};
+
+class PrivatePorts {
+ public:
+  virtual ~PrivatePorts() = default;
+  // On any free port of the loopback address; with `path`, on that unix-domain socket instead.
+  // A request may stay unanswered without limit. Errors: conflict, unavailable.
+  virtual Result<std::unique_ptr<PrivatePort>> open(Handler handler, const std::string& path) = 0;
+};
+
 std::string_view reason(int status);
 
 // RFC 9457 application/problem+json: type, title, status, detail and, where known, the field.
