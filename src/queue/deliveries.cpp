@@ -181,16 +181,8 @@ std::optional<Queue::State::Letter> Queue::State::first_letter() {
 // Not held to depth_max: what was accepted once is not lost for want of room here.
 void Queue::State::accept_moved(std::uint32_t from, std::string_view source,
                                 const Message& message) {
-  env.wrote(Place::queue, message.body);
-  const std::uint32_t slot = slab.take();
+  const std::uint32_t slot = take_in(message);
   Slot& s = slab[slot];
-  s.content = Content(message);
-  s.id = message.id;
-  s.sent = message.sent;
-  s.receives = s.arrived_with = message.receives;
-  s.first_received = message.first_received;
-  s.ephemeral = message.ephemeral;
-  s.number = next_number++;
   Time visible_from{};
   if (options.fifo) {
     groups.join(slot, message.group);

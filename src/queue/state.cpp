@@ -158,13 +158,14 @@ Result<Sent> Queue::State::send(SendRequest request) {
                      depth().total() + 1 < options.depth_max;
   if (twice) store(message, now + delay, now);
   const bool ephemeral = message.ephemeral;
-  const std::uint32_t slot = store(std::move(message), now + delay, now);
+  const std::uint32_t slot = store(message, now + delay, now);
   const std::uint64_t number = options.fifo ? slab[slot].number : 0;
   if (options.fifo) deduplication.remember(std::move(key), {next_id, number, now, ephemeral});
   return Sent{next_id, ephemeral ? journal::Sequence{0} : journal.last(), number};
 }
 
-std::uint32_t Queue::State::store(Message message, Time visible_from, Time now) {
+// A slot for the message, in none of the lists yet.
+std::uint32_t Queue::State::take_in(const Message& message) {
   env.wrote(Place::queue, message.body);
   const std::uint32_t slot = slab.take();
   Slot& s = slab[slot];
@@ -172,8 +173,15 @@ std::uint32_t Queue::State::store(Message message, Time visible_from, Time now) 
   s.id = message.id;
   s.sent = message.sent;
   s.receives = s.arrived_with = message.receives;
+  s.first_received = message.first_received;
   s.ephemeral = message.ephemeral;
   s.number = next_number++;
+  return slot;
+}
+
+std::uint32_t Queue::State::store(const Message& message, Time visible_from, Time now) {
+  const std::uint32_t slot = take_in(message);
+  Slot& s = slab[slot];
   if (options.fifo) {
     groups.join(slot, message.group);
     Time& from = groups.visible_from(slot);

@@ -101,7 +101,8 @@ struct Queue::State {
   // Sending.
   Result<void> check(SendRequest& request) const;
   std::string deduplication_key(const SendRequest& request) const;
-  std::uint32_t store(Message message, Time visible_from, Time now);
+  std::uint32_t take_in(const Message& message);
+  std::uint32_t store(const Message& message, Time visible_from, Time now);
 
   // Delivering.
   Message message_of(const Slot& slot) const;
