@@ -11,8 +11,8 @@ using namespace porteiro::queue::test;
 namespace {
 
 // A process over a disk that outlives it.
-struct Process {
-  Process(std::uint64_t seed, std::shared_ptr<virtual_world::MemoryFiles::Disk> disk)
+struct Instance {
+  Instance(std::uint64_t seed, std::shared_ptr<virtual_world::MemoryFiles::Disk> disk)
       : world(seed),
         files(std::move(disk)),
         environment{world.scheduler, world.offload, world.entropy, world.random, files},
@@ -44,7 +44,7 @@ struct Acknowledged {
   std::set<std::string> doubtful;       // A removal was asked for; nobody was told.
 };
 
-void work(Process& process, Random& random, Acknowledged& known, int& number) {
+void work(Instance& process, Random& random, Acknowledged& known, int& number) {
   Queue& q = process.at("q");
   std::vector<Delivery> held;
   for (int i = 0; i < 200; ++i) {
@@ -84,13 +84,13 @@ TEST_CASE("queue: after a crash each acknowledged message is there once, removed
     Acknowledged known;
     int number = 0;
     for (int life = 0; life < 3; ++life) {
-      Process process(seed * 10 + static_cast<std::uint64_t>(life), disk);
+      Instance process(seed * 10 + static_cast<std::uint64_t>(life), disk);
       if (random.below(2) == 0) disk->fail_at = disk->operations + 1 + random.below(60);
       work(process, random, known, number);
       disk->fail_at = 0;
       disk = std::make_shared<virtual_world::MemoryFiles::Disk>(*disk);  // What is written now.
     }
-    Process after(seed * 10 + 9, disk);
+    Instance after(seed * 10 + 9, disk);
     std::map<std::string, int> found;
     for (const char* name : {"q", "dead"}) {
       for (const Peeked& peeked : after.at(name).peek(100'000)) ++found[peeked.message.body];
