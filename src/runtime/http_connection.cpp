@@ -8,9 +8,7 @@
 namespace porteiro::runtime {
 namespace {
 
-constexpr std::size_t input_bytes_min = 4096;        // A connection's first buffer.
-constexpr std::size_t input_bytes_kept = 64U << 10;  // More is given back between messages.
-constexpr std::size_t output_bytes_kept = 64U << 10;
+constexpr std::size_t input_bytes_min = 4096;         // A connection's first buffer.
 constexpr std::size_t read_bytes_min = 1024;          // Less room is not worth a read.
 constexpr std::size_t unsent_bytes_max = 256U << 10;  // Then no request is taken.
 constexpr std::size_t chunk_bytes_slack = 64U << 10;  // For chunk headers and trailers.
@@ -173,7 +171,7 @@ void Connection::on_read(error_code failed, std::size_t size) {
 bool Connection::make_room() {
   if (begin_ == end_) {
     begin_ = parsed_ = end_ = 0;
-    if (capacity_ > input_bytes_kept) {
+    if (capacity_ > core_->options.buffer_bytes_kept) {
       in_.reset();
       capacity_ = 0;
     }
@@ -233,7 +231,7 @@ void Connection::begin_message() {
   parsed_ = begin_;
   if (begin_ == end_) return;
   const ServerOptions& options = core_->options;
-  parser_.emplace(map_, options.header_bytes_max, options.body_bytes_max);
+  parser_.emplace(map_, options.header_bytes_max, options.body_bytes_max, options.trailers);
   continued_ = false;
   since_ = core_->loop.now();
 }
@@ -321,7 +319,8 @@ void Connection::flush() {
       if (failed) return close();
       sent_ += sent;
     } while (unsent() > 0);
-    if (out_.capacity() > output_bytes_kept) out_ = std::string();
+    // Not an assignment: that of an empty string leaves the memory where it is.
+    if (out_.capacity() > core_->options.buffer_bytes_kept) std::string().swap(out_);
     out_.clear();
     sent_ = 0;
     since_ = core_->loop.now();

@@ -108,7 +108,7 @@ class SocketServer final : public Server {
         port_(port),
         path_(std::move(path)) {
     acceptor_->accept();
-    sweep_later();
+    if (options.idle_timeout != Duration::max()) sweep_later();
   }
   SocketServer(const SocketServer&) = delete;
   SocketServer& operator=(const SocketServer&) = delete;

@@ -10,8 +10,8 @@ namespace porteiro::runtime {
 namespace beast_http = boost::beast::http;
 
 RequestParser::RequestParser(MessageMap& map, std::size_t header_bytes_max,
-                             std::size_t body_bytes_max)
-    : map_(map) {
+                             std::size_t body_bytes_max, bool trailers)
+    : map_(map), trailers_(trailers) {
   map_.fields.clear();
   map_.body = {};
   header_limit(static_cast<std::uint32_t>(header_bytes_max));
@@ -59,8 +59,10 @@ void RequestParser::on_request_impl(beast_http::verb verb, View method, View tar
 }
 
 void RequestParser::on_field_impl(beast_http::field field, View name, View value, Code& ec) {
-  if (header_done_) return;  // A trailer: it must not pass for a header that was checked.
+  // A trailer must not pass for a header that was checked, unless nothing checks.
+  if (header_done_ && !trailers_) return;
   if (value.data() < message_ || value.data() > end_) return refuse(400, ec);  // A folded line.
+  if (header_done_) return map_.fields.push_back({span(name), span(value)});
   switch (field) {
     case beast_http::field::host:
       if (++hosts_ > 1) return refuse(400, ec);

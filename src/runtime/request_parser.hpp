@@ -28,8 +28,9 @@ struct MessageMap {
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
-  // Fills `map`, which must outlive the parser.
-  RequestParser(MessageMap& map, std::size_t header_bytes_max, std::size_t body_bytes_max);
+  // Fills `map`, which must outlive the parser. `trailers`: fields behind a chunked body are kept.
+  RequestParser(MessageMap& map, std::size_t header_bytes_max, std::size_t body_bytes_max,
+                bool trailers = false);
 
   // Parses what of the message at `message` is new: `size` bytes from `from` on. `message` may have
   // moved since the last call. Gives the number of bytes that are done with.
@@ -63,6 +64,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void refuse(int status, Code& ec);
 
   MessageMap& map_;
+  const bool trailers_;
   char* message_ = nullptr;
   const char* end_ = nullptr;
   int refusal_ = 400;

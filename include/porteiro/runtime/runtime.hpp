@@ -15,7 +15,13 @@ struct ServerOptions {
   std::size_t header_bytes_max = 16u << 10;  // 431.
   std::size_t body_bytes_max = 1u << 20;     // 413.
   std::size_t pipeline_max = 64;  // Unanswered requests of a connection; then it is not read.
-  Duration idle_timeout = std::chrono::seconds(75);  // Between requests, and within one.
+  // Between requests, within one, and for the client's closing after the last. Duration::max():
+  // nothing is timed.
+  Duration idle_timeout = std::chrono::seconds(75);
+  std::size_t buffer_bytes_kept = 64u << 10;  // Of each direction, by an idle connection.
+  // The fields behind a chunked body count as headers. Only where no header is a promise of
+  // something in front, since none of those saw them; otherwise they are dropped.
+  bool trailers = false;
 };
 
 // A listener with its connections. Its death closes them all.
