@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/descriptor.hpp"
+
 namespace porteiro::runtime {
 namespace {
 
@@ -20,22 +22,6 @@ Error failed(const std::string& what, const std::string& path) {
   return error(code, "cannot " + what + " " + path + ": " + std::generic_category().message(reason),
                path);
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  bool open() const { return fd_ >= 0; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 int open_again(const char* path, int flags, mode_t mode = 0) {
   for (;;) {

@@ -10,6 +10,8 @@
 #include "runtime/http_client.hpp"
 #include "runtime/http_server.hpp"
 #include "runtime/offload.hpp"
+#include "runtime/private_ports.hpp"
+#include "runtime/processes.hpp"
 
 namespace porteiro::runtime {
 namespace {
@@ -26,7 +28,12 @@ class Stopwatch final : public Clock {
 class RealRuntime final : public Runtime {
  public:
   explicit RealRuntime(std::uint64_t seed)
-      : random_(seed), offload_(loop_), client_(loop_), signals_(loop_.io().get_executor()) {}
+      : random_(seed),
+        offload_(loop_),
+        client_(loop_),
+        processes_(loop_),
+        private_ports_(loop_),
+        signals_(loop_.io().get_executor()) {}
 
   Scheduler& scheduler() override { return loop_; }
   const Clock& stopwatch() override { return stopwatch_; }
@@ -35,6 +42,8 @@ class RealRuntime final : public Runtime {
   Random& random() override { return random_; }
   Files& files() override { return files_; }
   http::Client& client() override { return client_; }
+  Processes& processes() override { return processes_; }
+  http::PrivatePorts& private_ports() override { return private_ports_; }
 
   Result<std::unique_ptr<Server>> listen(const std::string& address, std::uint16_t port,
                                          ServerOptions options, http::Handler handler) override {
@@ -71,6 +80,8 @@ class RealRuntime final : public Runtime {
   SystemFiles files_;
   ThreadOffload offload_;
   HttpClient client_;
+  NurseryProcesses processes_;
+  ServerPorts private_ports_;
   asio::basic_signal_set<Executor> signals_;
 };
 

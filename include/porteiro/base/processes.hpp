@@ -30,14 +30,17 @@ class ProcessListener {
   virtual ~ProcessListener() = default;
   // What it wrote, as it comes, at most 64 KiB at a time: not by lines.
   virtual void output(Stream stream, std::string_view bytes) = 0;
-  // Once, after its last output; the process may be destroyed from here. Errors: not_found (no such
-  // program or directory), denied (not executable), unavailable (no more processes, or what
-  // supervises them was lost); it never ran then.
+  // Once, after its last output; the process may be destroyed from here. What others that it
+  // started write after its end is not waited for. Errors: not_found (no such program or
+  // directory), denied (not executable), invalid (an empty command, a NUL, longer than the system
+  // takes), unavailable (no more processes; it never ran then, unless what supervises them was
+  // lost).
   virtual void ended(Result<ProcessEnd> end) = 0;
 };
 
 // A process that was started and may have ended. Its death kills the process and all that it
-// started; the listener is called no more.
+// started; the listener is called no more. When the process ends by itself, what it left running is
+// killed, too, whatever session it moved to.
 class Process {
  public:
   virtual ~Process() = default;

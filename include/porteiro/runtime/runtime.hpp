@@ -46,7 +46,19 @@ class Runtime {
   virtual Random& random() = 0;
   virtual Files& files() = 0;
   virtual http::Client& client() = 0;
-  Environment environment() { return {scheduler(), offload(), entropy(), random(), files()}; }
+  // Children live below a nursery (nursery.hpp), which is started with the first of them. With this
+  // runtime's death all of them are killed; it waits for that, two seconds at most.
+  virtual Processes& processes() = 0;
+  virtual http::PrivatePorts& private_ports() = 0;
+  Environment environment() {
+    return {.scheduler = scheduler(),
+            .offload = offload(),
+            .entropy = entropy(),
+            .random = random(),
+            .files = files(),
+            .processes = &processes(),
+            .private_ports = &private_ports()};
+  }
 
   // Errors: conflict (the address is in use; the text names it), invalid, unavailable.
   virtual Result<std::unique_ptr<Server>> listen(const std::string& address, std::uint16_t port,

@@ -45,9 +45,11 @@ class RawClient {
   ~RawClient();
 
   void send(std::string_view bytes);
-  void send_what_goes(std::string_view bytes);  // The other side may have closed already.
-  void end();                                   // Sends no more, still reads.
-  const std::string& received();                // All so far.
+  void send_what_goes(std::string_view bytes);    // The other side may have closed already.
+  std::size_t send_some(std::string_view bytes);  // How much went.
+  void end();                                     // Sends no more, still reads.
+  const std::string& received();                  // All so far.
+  void forget() { std::string().swap(received_); }
   bool closed();  // The other side has closed, and all it sent is received.
   std::size_t count(std::string_view text);  // How often it was received.
 
@@ -85,6 +87,11 @@ inline void RawClient::send(std::string_view bytes) {
 
 inline void RawClient::send_what_goes(std::string_view bytes) {
   static_cast<void>(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+}
+
+inline std::size_t RawClient::send_some(std::string_view bytes) {
+  const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  return sent < 0 ? 0 : static_cast<std::size_t>(sent);
 }
 
 inline void RawClient::end() { ::shutdown(fd_, SHUT_WR); }
