@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstring>
 #include <unordered_map>
+#include <utility>
 
 #include "runtime/nursery_call.hpp"
 #include "runtime/nursery_spawn.hpp"
@@ -32,6 +33,7 @@ using Milliseconds = std::chrono::milliseconds;
 constexpr int socket_fd = NurseryProtocol::socket_fd;
 constexpr int commands_per_turn_max = 64;
 constexpr int search_share = 4;  // A search for strays is followed by so many times its duration.
+constexpr Milliseconds search_pause(2);  // After an end: a start that follows it goes first.
 constexpr int end_pause_ms = 2;
 constexpr std::chrono::seconds end_patience(10);  // For what cannot be killed, or not now.
 
@@ -213,7 +215,9 @@ bool Nursery::reap() {
     int status = 0;
     ::waitpid(pid, &status, 0);
     ++reaped_;
-    search_due_ = true;
+    if (!std::exchange(search_due_, true)) {
+      next_search_ = std::max(next_search_, Steady::now() + search_pause);
+    }
     if (found == by_pid_.end()) continue;
     report({.fact = Fact::ended,
             .status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,

@@ -25,7 +25,7 @@ struct NurseryProtocol {
   struct Command {
     Act act = Act::more;
     std::int32_t signal = 0;
-    std::uint64_t worker = 0;  // Never given again.
+    std::uint64_t worker = 0;  // Not 0 and never given again, by other emulators neither.
     std::uint32_t arguments = 0;
     std::uint32_t variables = 0;
   };

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <unordered_set>
 
 namespace porteiro::runtime {
 namespace {
@@ -118,22 +119,29 @@ pid_t parent_in(std::string_view stat) {
   return parent;
 }
 
+// All that /proc shows. False: it is not there.
+template <class Visit>
+bool for_each_process(Visit visit) {
+  DIR* proc = ::opendir("/proc");
+  if (proc == nullptr) return false;
+  while (const dirent* entry = ::readdir(proc)) {
+    const char* name = entry->d_name;
+    if (*name >= '1' && *name <= '9') visit(static_cast<pid_t>(std::strtol(name, nullptr, 10)));
+  }
+  ::closedir(proc);
+  return true;
+}
+
 // Kernels built without CONFIG_PROC_CHILDREN: everything is looked at.
 std::optional<std::vector<pid_t>> children_by_search() {
-  DIR* proc = ::opendir("/proc");
-  if (proc == nullptr) return std::nullopt;
   std::vector<pid_t> children;
   const pid_t self = ::getpid();
   char buffer[4096];
-  while (const dirent* entry = ::readdir(proc)) {
-    const char* name = entry->d_name;
-    if (*name < '0' || *name > '9') continue;
-    const std::string path = "/proc/" + std::string(name) + "/stat";
-    if (parent_in(read_small(path.c_str(), buffer)) == self) {
-      children.push_back(static_cast<pid_t>(std::strtol(name, nullptr, 10)));
-    }
-  }
-  ::closedir(proc);
+  const bool there = for_each_process([&](pid_t pid) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+    if (parent_in(read_small(path.c_str(), buffer)) == self) children.push_back(pid);
+  });
+  if (!there) return std::nullopt;
   return children;
 }
 
@@ -155,6 +163,18 @@ std::uint64_t owner_of(pid_t pid) {
   rlimit mark{};
   if (::prlimit(pid, RLIMIT_LOCKS, nullptr, &mark) != 0) return 0;
   return mark.rlim_cur == RLIM_INFINITY ? 0 : mark.rlim_cur;
+}
+
+void kill_owned(std::uint64_t first, std::uint64_t last) {
+  std::unordered_set<pid_t> killed;
+  for (std::size_t before = 1; killed.size() != before;) {  // Until a look finds no new ones.
+    before = killed.size();
+    for_each_process([&](pid_t pid) {
+      const std::uint64_t owner = owner_of(pid);
+      if (owner < first || owner > last || killed.contains(pid)) return;
+      if (::kill(pid, SIGKILL) == 0) killed.insert(pid);
+    });
+  }
 }
 
 std::optional<std::vector<pid_t>> children_now() {

@@ -1,4 +1,4 @@
-// How the nursery starts a process, and what it knows of those below it. Plain POSIX and Linux.
+// How the nursery starts a process and recognises those below it. Plain POSIX and Linux.
 #pragma once
 #include <sys/types.h>
 
@@ -34,6 +34,9 @@ pid_t give_birth(const Birth& birth, BirthFailure& failure);
 // the limit RLIMIT_LOCKS, which Linux has kept and not looked at since 2.4.25 (getrlimit(2)).
 // 0: none, or it cannot be told.
 std::uint64_t owner_of(pid_t pid);
+
+// Kills all that descend from these workers and are still there, wherever they are.
+void kill_owned(std::uint64_t first, std::uint64_t last);
 
 // The children of this process that have not been reaped: those it started, and orphans below it
 // that it adopted. nullopt: /proc is not there.

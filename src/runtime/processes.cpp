@@ -1,7 +1,6 @@
 #include "runtime/processes.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -9,7 +8,10 @@
 #include <cerrno>
 #include <limits>
 #include <optional>
+#include <random>
 #include <system_error>
+
+#include "runtime/nursery_spawn.hpp"
 
 namespace porteiro::runtime {
 namespace {
@@ -99,7 +101,6 @@ class Child final : public Counted<Child> {
 
   void watch(Descriptor out, Descriptor err);
   void reported(const NurseryProtocol::Report& report);
-  void kill();     // Without the nursery, which is dead.
   void abandon();  // The listener wants to hear no more.
   void detach();   // The owner dies.
   void finish(Outcome outcome);
@@ -196,10 +197,6 @@ void Child::settle() {
   if (end_ && !open) finish(*end_);
 }
 
-void Child::kill() {
-  if (pid_ > 0) ::kill(-static_cast<pid_t>(pid_), SIGKILL);
-}
-
 void Child::abandon() {
   listener_ = nullptr;
   close();
@@ -243,7 +240,11 @@ class ChildProcess final : public Process {
 
 }  // namespace
 
-NurseryProcesses::NurseryProcesses(Loop& loop) : loop_(loop) {}
+// Marks of processes: those of another emulator on this system must not be the same.
+NurseryProcesses::NurseryProcesses(Loop& loop)
+    : loop_(loop),
+      first_worker_((std::uint64_t{std::random_device()()} << 24) + 1),
+      last_worker_(first_worker_ - 1) {}
 
 NurseryProcesses::~NurseryProcesses() {
   for (const auto& [worker, child] : children_) child->detach();
@@ -303,7 +304,7 @@ void NurseryProcesses::reported(const NurseryProtocol::Report& report) {
 void NurseryProcesses::lost() {
   link_.reset();  // A start from here on makes a new one.
   const auto children = std::exchange(children_, {});
-  for (const auto& [worker, child] : children) child->kill();
+  kill_owned(first_worker_, last_worker_);  // Nobody else does it now.
   for (const auto& [worker, child] : children) {
     child->finish(error(Errc::unavailable,
                         "the process was killed, since what supervises processes was lost"));

@@ -30,7 +30,8 @@ class NurseryProcesses final : public Processes, private NurseryLink::Owner {
   boost::intrusive_ptr<NurseryLink> link_;  // Null: nothing was started yet, or the last was lost.
   std::unordered_map<std::uint64_t, boost::intrusive_ptr<Child>> children_;  // By worker; running.
   std::unordered_map<Child*, boost::intrusive_ptr<Child>> draining_;
-  std::uint64_t last_worker_ = 0;
+  const std::uint64_t first_worker_;
+  std::uint64_t last_worker_;
   std::unique_ptr<char[]> buffer_;  // For what a child wrote, for the time of one call.
 };
 

@@ -321,10 +321,7 @@ TEST_CASE("processes: the loss of the nursery ends all; the next start makes a n
   fixture.finish(two);
   CHECK(one.code() == Errc::unavailable);
   CHECK(two.code() == Errc::unavailable);
-  const std::vector<pid_t> workers{pids_in(one.out).back(), pids_in(two.out).back()};
-  fixture.until([&] { return gone(workers); });
-  const auto left = pids_in(one.out);
-  for (const pid_t pid : left) ::kill(pid, SIGKILL);  // Two daemons, which only it knew.
+  fixture.until([&] { return gone(pids_in(one.out)) && gone(pids_in(two.out)); });
   CHECK(fixture.shell("exit 4").status == 4);
   CHECK(nurseries().size() == 1);
   CHECK(nurseries() != first);
