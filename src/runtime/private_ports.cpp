@@ -17,7 +17,7 @@ constexpr ServerOptions private_options{.connections_max = 64,
 
 class ServerPort final : public http::PrivatePort {
  public:
-  // Outlives the port while it runs.
+  // Lives as long as the server, which outlives the port while this runs.
   struct Call {
     http::Handler handler;
     int running = 0;
@@ -52,10 +52,9 @@ Result<std::unique_ptr<http::PrivatePort>> ServerPorts::open(http::Handler handl
   const auto call = std::make_shared<ServerPort::Call>(ServerPort::Call{std::move(handler)});
   const auto hand_over = [call](const http::Request& request, http::Responder respond) {
     if (!call->open) return;
-    const auto kept = call;
-    ++kept->running;
-    kept->handler(request, std::move(respond));
-    --kept->running;
+    ++call->running;
+    call->handler(request, std::move(respond));
+    --call->running;
   };
   PORTEIRO_TRY(auto server, path.empty()
                                 ? listen_tcp(loop_, "127.0.0.1", 0, private_options, hand_over)
