@@ -36,9 +36,21 @@ struct Functions::State {
     sources.clear();  // They refer to pools.
   }
 
+  template <class Code>
+  Result<void> create(FunctionOptions options, std::unique_ptr<Code> code);
   Pool* find(std::string_view name) {
     const auto found = pools.find(name);
     return found == pools.end() ? nullptr : found->second.get();
+  }
+  events::Event wrapped(const Direct& direct) {
+    events::Event event;
+    event.id = make_id(shared.services.environment.entropy);
+    event.source = "/porteiro/lambda";
+    event.type = "function.invoked";
+    event.time = shared.services.environment.scheduler.now();
+    event.correlation = event.id;
+    event.data = direct.payload;
+    return event;
   }
   std::size_t running() const {
     std::size_t count = 0;
@@ -46,7 +58,12 @@ struct Functions::State {
     return count;
   }
   void ended() {
-    if (stopped && running() == 0) shared.services.environment.scheduler.post(std::move(stopped));
+    if (!stopped || running() > 0) return;
+    for (const auto& [name, pool] : pools) pool->close();
+    for (const auto& [name, pool] : pools) {
+      if (pool->processes() > 0) return;
+    }
+    if (stopped) shared.services.environment.scheduler.post(std::exchange(stopped, nullptr));
   }
 
   Shared shared;
@@ -59,15 +76,23 @@ Functions::Functions(Services services, telemetry::Telemetry& telemetry)
     : state_(std::make_unique<State>(services, telemetry)) {}
 Functions::~Functions() = default;
 
-Result<void> Functions::create(FunctionOptions options, std::unique_ptr<Function> function) {
+template <class Code>
+Result<void> Functions::State::create(FunctionOptions options, std::unique_ptr<Code> code) {
   PORTEIRO_TRY(check(options));
-  if (state_->find(options.name) != nullptr) {
+  if (find(options.name) != nullptr) {
     return error(Errc::conflict, "a function named " + options.name + " exists", "name");
   }
   const std::string name = options.name;
-  state_->pools.emplace(
-      name, std::make_unique<Pool>(state_->shared, std::move(options), std::move(function)));
+  pools.emplace(name, std::make_unique<Pool>(shared, std::move(options), std::move(code)));
   return ok();
+}
+
+Result<void> Functions::create(FunctionOptions options, std::unique_ptr<Function> function) {
+  return state_->create(std::move(options), std::move(function));
+}
+
+Result<void> Functions::create(FunctionOptions options, std::unique_ptr<Workers> workers) {
+  return state_->create(std::move(options), std::move(workers));
 }
 
 void Functions::invoke(std::string_view function, std::vector<events::Event> events,
@@ -77,6 +102,17 @@ void Functions::invoke(std::string_view function, std::vector<events::Event> eve
   if (events.empty()) return done(error(Errc::invalid, "an invocation needs an event", "events"));
   auto run = std::make_shared<Run>();
   run->invocation.events = std::move(events);
+  run->done = std::move(done);
+  pool->submit(std::move(run));
+}
+
+void Functions::invoke(std::string_view function, std::shared_ptr<Direct> direct, Completion done) {
+  Pool* pool = state_->find(function);
+  if (pool == nullptr) return done(no_function(function));
+  auto run = std::make_shared<Run>();
+  auto event = events::parse_event(direct->payload);
+  run->invocation.events.push_back(event ? std::move(event).value() : state_->wrapped(*direct));
+  run->invocation.direct = std::move(direct);
   run->done = std::move(done);
   pool->submit(std::move(run));
 }

@@ -1,6 +1,8 @@
 #include "lambda/pool.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace porteiro::lambda {
 namespace {
@@ -13,10 +15,9 @@ std::string label(const FunctionOptions& options) { return "function=\"" + optio
 
 }  // namespace
 
-Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Function> function)
+Pool::Pool(Shared& shared, FunctionOptions options)
     : shared_(shared),
       options_(std::move(options)),
-      function_(std::move(function)),
       name_(shared.telemetry.intern(options_.name)),
       timer_(shared.services.environment.scheduler),
       counters_{
@@ -32,17 +33,42 @@ Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Function> fu
                          });
 }
 
+Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Function> function)
+    : Pool(shared, std::move(options)) {
+  function_ = std::move(function);
+}
+
+Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Workers> workers)
+    : Pool(shared, std::move(options)) {
+  crew_ = std::make_unique<Crew>(
+      shared.services.environment.scheduler, options_.idle_max, std::move(workers),
+      [this] { freed(); }, [this] { shared_.ended(); });
+  counters_.cold_us =
+      &shared.telemetry.counter("porteiro_function_cold_start_microseconds_total", label(options_));
+  shared.telemetry.gauge("porteiro_function_idle_workers", label(options_),
+                         [this, weak = std::weak_ptr(alive_)] {
+                           return weak.expired() ? 0.0 : static_cast<double>(crew_->idle());
+                         });
+}
+
 Pool::~Pool() { reset(); }
 
 std::size_t Pool::free() const {
   const std::size_t taken = active_.size() + reserved_ + restarting_;
-  return taken >= options_.concurrency_max ? 0 : options_.concurrency_max - taken;
+  const std::size_t rest = taken >= options_.concurrency_max ? 0 : options_.concurrency_max - taken;
+  return crew_ && crew_->paused() ? std::min(rest, crew_->idle()) : rest;
 }
 
 void Pool::submit(std::shared_ptr<Run> run) {
+  const bool paused = crew_ && crew_->pause() > Duration::zero();
   if (free() > 0 && waiting_.empty()) return begin(std::move(run));
+  if (paused && run->invocation.direct && crew_->idle() == 0) {  // Who waits is told why.
+    run->invocation.direct->error = crew_->last_failure().object;
+    return deliver(*run, crew_->last_failure().error, false);
+  }
   if (waiting_.size() < waiting_max) {
     waiting_.push_back(std::move(run));
+    if (crew_ && free() > 0) freed();  // New code has ended a pause.
     return;
   }
   deliver(*run,
@@ -55,6 +81,7 @@ void Pool::begin(std::shared_ptr<Run> run) {
   run->pool = this;
   run->position = active_.size();
   run->invocation.function = options_.name;
+  run->outside = outside();
   active_.push_back(run);
   attempt(run);
 }
@@ -63,9 +90,17 @@ void Pool::attempt(const std::shared_ptr<Run>& run) {
   Environment& env = shared_.services.environment;
   const Time now = env.scheduler.now();
   Invocation& invocation = run->invocation;
+  invocation.cold = !take_worker(*run, now);
+  if (crew_ && invocation.cold) {
+    if (const Duration pause = crew_->pause(); pause > Duration::zero()) {  // Of a retry.
+      env.scheduler.after(pause, [run] {
+        if (run->pool != nullptr) run->pool->attempt(run);
+      });
+      return;
+    }
+  }
   shared_.next_id.low += 0x9e3779b97f4a7c15U;
   invocation.id = shared_.next_id;
-  invocation.cold = !take_worker(now);
   run->started = now;
   ++counters_.invocations;
   counters_.cold += invocation.cold;
@@ -74,7 +109,7 @@ void Pool::attempt(const std::shared_ptr<Run>& run) {
   const Fault fault = env.strike(FaultPoint::worker_start, options_.name);
   if (fault.kind == Fault::Kind::crash) return crash(run, fault.delay);
   if (fault.kind == Fault::Kind::error) {
-    idle_.push_back(now);
+    keep_worker(*run);
     return settle(run, error(Errc::internal,
                              "the worker of " + options_.name + " could not start; try again"));
   }
@@ -84,10 +119,28 @@ void Pool::attempt(const std::shared_ptr<Run>& run) {
     work = options_.warm.sample(env.random);
   }
   if (fault.kind == Fault::Kind::slow) work += fault.delay;
-  if (start <= Duration::zero()) return enter(run, work);
+  if (start <= Duration::zero()) return start_worker(run, work);
   env.scheduler.after(start, [run, work] {
-    if (run->pool != nullptr) run->pool->enter(run, work);
+    if (run->pool != nullptr) run->pool->start_worker(run, work);
   });
+}
+
+void Pool::start_worker(const std::shared_ptr<Run>& run, Duration work) {
+  if (!crew_ || run->worker) return enter(run, work);
+  run->worker = crew_->start([run, work](std::optional<Failure> failure) {
+    if (run->pool != nullptr) run->pool->worker_started(run, work, std::move(failure));
+  });
+}
+
+void Pool::worker_started(const std::shared_ptr<Run>& run, Duration work,
+                          std::optional<Failure> failure) {
+  const Duration took = shared_.services.environment.scheduler.now() - run->started;
+  *counters_.cold_us += static_cast<std::uint64_t>(took / std::chrono::microseconds(1));
+  if (!failure) return enter(run, work);
+  if (run->invocation.direct) run->invocation.direct->error = failure->object;
+  Error why = failure->error;
+  crew_->start_failed(std::move(*failure));
+  settle(run, std::move(why));
 }
 
 void Pool::enter(const std::shared_ptr<Run>& run, Duration work) {
@@ -101,22 +154,26 @@ void Pool::enter(const std::shared_ptr<Run>& run, Duration work) {
 }
 
 void Pool::call(const std::shared_ptr<Run>& run) {
-  function_->invoke(std::shared_ptr<const Invocation>(run, &run->invocation),
-                    [run](Result<Reply> outcome) {
-                      if (run->pool != nullptr) run->pool->completed(run, std::move(outcome));
-                    });
+  std::shared_ptr<const Invocation> invocation(run, &run->invocation);
+  Completion done = [run](Result<Reply> outcome) {
+    if (run->pool != nullptr) run->pool->completed(run, std::move(outcome));
+  };
+  if (crew_) return run->worker->invoke(std::move(invocation), std::move(done));
+  function_->invoke(std::move(invocation), std::move(done));
 }
 
 void Pool::completed(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
   Environment& env = shared_.services.environment;
   const Fault fault = env.strike(FaultPoint::worker_effect_done_ack_pending, options_.name);
   if (fault.kind == Fault::Kind::crash) return crash(run, fault.delay);
-  idle_.push_back(env.scheduler.now());
+  keep_worker(*run);
   settle(run, std::move(outcome));
 }
 
+// A worker that is still the Run's did not do its work: it is killed.
 void Pool::settle(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
   stop_time(*run);
+  run->worker.reset();
   if (outcome) {
     record_end(*run, 0);
     return finish(run, std::move(outcome), false);
@@ -124,17 +181,20 @@ void Pool::settle(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
   const Errc code = outcome.error().code;
   record_end(*run, 1 + static_cast<std::uint64_t>(code));
   ++counters_.errors;
-  if (retryable(code) && run->attempt <= options_.retries_max) return retry(run);
+  const bool again = retryable(code) && run->invocation.direct == nullptr;
+  if (again && run->attempt <= options_.retries_max) return retry(run);
   finish(run, std::move(outcome), false);
 }
 
 // As a new Run: the function may still hold the old one, whose completion counts no more.
 void Pool::retry(const std::shared_ptr<Run>& run) {
   auto next = std::make_shared<Run>();
+  std::vector<queue::Delivery> deliveries = std::move(run->invocation.deliveries);
   next->invocation = run->invocation;
+  next->invocation.deliveries = std::move(deliveries);
   next->done = std::move(run->done);
   next->sink = run->sink;
-  next->deliveries = std::move(run->deliveries);
+  next->outside = run->outside;
   next->pool = this;
   next->position = run->position;
   next->attempt = run->attempt + 1;
@@ -149,6 +209,7 @@ void Pool::retry(const std::shared_ptr<Run>& run) {
 
 void Pool::crash(const std::shared_ptr<Run>& run, Duration restart) {
   stop_time(*run);
+  run->worker.reset();
   ++counters_.crashes;
   shared_.telemetry.record(telemetry::Kind::invocation_crashed, trace_of(*run), name_);
   if (restart > Duration::zero()) {
@@ -207,6 +268,7 @@ void Pool::reset() {
   for (const auto& run : active_) {
     run->pool = nullptr;
     run->timed = false;
+    if (run->worker) crew_->end(std::move(run->worker));
   }
   first_timed_ = last_timed_ = nullptr;
   timer_.stop();
@@ -215,9 +277,14 @@ void Pool::reset() {
   idle_.clear();
   reserved_ = restarting_ = 0;
   generation_ = std::make_shared<int>(0);
+  if (crew_) crew_->reset();
 }
 
-bool Pool::take_worker(Time now) {
+bool Pool::take_worker(Run& run, Time now) {
+  if (crew_) {
+    run.worker = crew_->take();
+    return run.worker != nullptr;
+  }
   if (idle_.empty()) return false;
   if (now - idle_.back() > options_.idle_max) {  // The others are older.
     idle_.clear();
@@ -225,6 +292,11 @@ bool Pool::take_worker(Time now) {
   }
   idle_.pop_back();
   return true;
+}
+
+void Pool::keep_worker(Run& run) {
+  if (!crew_) return idle_.push_back(shared_.services.environment.scheduler.now());
+  if (run.worker) crew_->keep(std::move(run.worker));
 }
 
 void Pool::keep_time(Run& run) {
@@ -252,10 +324,22 @@ void Pool::expire() {
   while (first_timed_ != nullptr && first_timed_->invocation.deadline <= now) {
     const std::shared_ptr<Run> run = active_[first_timed_->position];
     ++counters_.timeouts;
-    settle(run, error(Errc::timeout, options_.name + " took longer than its time-out of " +
-                                         to_text(options_.timeout)));
+    settle(run, timed_out(*run));
   }
   if (first_timed_ != nullptr && !timer_.running()) arm(first_timed_->invocation.deadline);
+}
+
+// AWS Lambda's own words for whoever invoked it.
+Result<Reply> Pool::timed_out(const Run& run) const {
+  if (run.invocation.direct) {
+    std::array<char, 64> words;
+    const double seconds = std::chrono::duration<double>(options_.timeout).count();
+    std::snprintf(words.data(), words.size(), "Task timed out after %.2f seconds", seconds);
+    run.invocation.direct->error =
+        error_object("Sandbox.Timedout", words.data(), run.invocation.id);
+  }
+  return error(Errc::timeout,
+               options_.name + " took longer than its time-out of " + to_text(options_.timeout));
 }
 
 void Pool::record_end(const Run& run, std::uint64_t code) {

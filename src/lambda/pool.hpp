@@ -1,15 +1,18 @@
 // One function's workers: slots that are made on demand and kept warm, and the invocations that
 // hold or wait for one.
 //
-// A worker is no object: an idle one is the time it was last used, a busy one is a Run. The life of
-// a Run: (waits) → started → [cold start] → the function runs → completed | timed out | crashed →
-// retried as a new Run in the same place, or ended. Only a Run whose `pool` is set counts: what
-// completes afterwards is ignored.
+// The worker of a function that runs in this process is no object: an idle one is the time it was
+// last used, a busy one is a Run. One of a function that runs outside is a Worker, which its Run
+// owns while it starts and runs, and the Crew otherwise. The life of a Run: (waits) → started →
+// [cold start] → the function runs → completed | timed out | crashed → retried as a new Run in the
+// same place, or ended. Only a Run whose `pool` is set counts: what completes afterwards is
+// ignored.
 #pragma once
 #include <deque>
 #include <memory>
 #include <vector>
 
+#include "lambda/crew.hpp"
 #include "porteiro/lambda/functions.hpp"
 
 namespace porteiro::lambda {
@@ -30,7 +33,8 @@ struct Run {
   Invocation invocation;
   Completion done;  // Or:
   Sink* sink = nullptr;
-  std::vector<queue::Delivery> deliveries;  // One for each event, in order.
+  std::unique_ptr<Worker> worker;  // Of a function that runs outside, while it starts or runs.
+  bool outside = false;
 
   Pool* pool = nullptr;      // Null: waits, has ended or is abandoned.
   std::size_t position = 0;  // Among the pool's active ones.
@@ -52,6 +56,7 @@ struct Shared {
 class Pool {
  public:
   Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Function> function);
+  Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Workers> workers);
   ~Pool();
 
   void submit(std::shared_ptr<Run> run);
@@ -64,11 +69,20 @@ class Pool {
   void release() { --reserved_; }  // freed() has to follow, once the batch is submitted.
   void freed();                    // Workers may be free: whoever waits for one is looked after.
   void reset();
+  void close() {  // No more invocations come: idle workers end. Shared::ended tells of each.
+    if (crew_) crew_->end_idle();
+  }
+  std::size_t processes() const { return crew_ ? crew_->size() : 0; }  // Beside those that run.
+  bool outside() const { return crew_ != nullptr; }
   const FunctionOptions& options() const { return options_; }
 
  private:
+  Pool(Shared& shared, FunctionOptions options);
   void begin(std::shared_ptr<Run> run);
   void attempt(const std::shared_ptr<Run>& run);
+  void start_worker(const std::shared_ptr<Run>& run, Duration work);
+  void worker_started(const std::shared_ptr<Run>& run, Duration work,
+                      std::optional<Failure> failure);
   void enter(const std::shared_ptr<Run>& run, Duration work);
   void call(const std::shared_ptr<Run>& run);
   void completed(const std::shared_ptr<Run>& run, Result<Reply> outcome);
@@ -78,7 +92,9 @@ class Pool {
   void finish(std::shared_ptr<Run> run, Result<Reply> outcome, bool crashed);
   void deliver(Run& run, Result<Reply> outcome, bool crashed);
 
-  bool take_worker(Time now);  // False: there is no warm one.
+  bool take_worker(Run& run, Time now);  // False: there is no warm one.
+  void keep_worker(Run& run);            // It has done its work.
+  Result<Reply> timed_out(const Run& run) const;
   void keep_time(Run& run);
   void stop_time(Run& run);
   void arm(Time deadline);
@@ -87,7 +103,8 @@ class Pool {
 
   Shared& shared_;
   const FunctionOptions options_;
-  const std::unique_ptr<Function> function_;
+  std::unique_ptr<Function> function_;  // Or:
+  std::unique_ptr<Crew> crew_;
   const telemetry::Name name_;
 
   std::vector<Time> idle_;                    // When last used, oldest first: LIFO.
@@ -107,6 +124,7 @@ class Pool {
 
   struct Counters {
     std::uint64_t &invocations, &cold, &errors, &timeouts, &crashes;
+    std::uint64_t* cold_us = nullptr;  // Of functions that run outside: what their starts took.
   } counters_;
 };
 

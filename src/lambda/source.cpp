@@ -11,6 +11,18 @@ namespace {
 
 constexpr int turns_max = 64;  // Receives in one go; the loop's other work comes between.
 
+// A function in this process knows an event by its own id, one outside by that of its message.
+Id name_of(const Run& run, std::size_t i) {
+  return run.outside ? run.invocation.deliveries[i].message.id : run.invocation.events[i].id;
+}
+
+bool has_name(const Run& run, Id id) {
+  for (std::size_t i = 0; i < run.invocation.events.size(); ++i) {
+    if (name_of(run, i) == id) return true;
+  }
+  return false;
+}
+
 // The events that a batch's reply names as failed; nullopt: it names one the batch does not have.
 std::optional<std::vector<Id>> failures(const Reply& reply, const Run& run) {
   std::vector<Id> failed;
@@ -22,11 +34,7 @@ std::optional<std::vector<Id>> failures(const Reply& reply, const Run& run) {
     const auto name = item.is_object() ? item.find("itemIdentifier") : item.end();
     if (name == item.end() || !name->is_string()) return std::nullopt;
     const auto id = parse_id(name->get_ref<const std::string&>());
-    const auto& events = run.invocation.events;
-    if (!id || std::none_of(events.begin(), events.end(),
-                            [&](const events::Event& event) { return event.id == *id; })) {
-      return std::nullopt;
-    }
+    if (!id || !has_name(run, *id)) return std::nullopt;
     failed.push_back(*id);
   }
   return failed;
@@ -48,6 +56,12 @@ std::optional<events::Event> wrapped(const queue::Message& message, const std::s
     append_json_string(event.data, message.body);
   }
   return event;
+}
+
+// A client waits for the outcome of a function outside and nobody else will ask for it: it hears of
+// a failure at once, as from API Gateway, and may try again itself.
+bool waits_for_it(const Run& run) {
+  return run.outside && run.invocation.deliveries.front().message.ephemeral;
 }
 
 }  // namespace
@@ -133,6 +147,8 @@ void Source::flush() {
 void Source::dispatch(std::vector<queue::Delivery> deliveries) {
   auto run = std::make_shared<Run>();
   run->sink = this;
+  run->invocation.queue = options_.queue;
+  run->invocation.route = static_cast<bool>(replied_);
   run->invocation.events.reserve(deliveries.size());
   std::size_t good = 0;
   for (queue::Delivery& delivery : deliveries) {
@@ -148,7 +164,7 @@ void Source::dispatch(std::vector<queue::Delivery> deliveries) {
   }
   if (good == 0) return;
   deliveries.resize(good);
-  run->deliveries = std::move(deliveries);
+  run->invocation.deliveries = std::move(deliveries);
   const events::Event& event = run->invocation.event();
   if (Pool* pool = pool_for(event.type)) return pool->submit(std::move(run));
   if (replied_) {
@@ -176,7 +192,7 @@ void Source::refuse(const queue::Delivery& delivery, const Error& why) {
 void Source::ended(Run& run, Result<Reply> outcome, bool crashed) {
   if (crashed) return;
   if (!replied_) return batch_ended(run, outcome);
-  if (!outcome && retryable(outcome.error().code)) return;
+  if (!outcome && retryable(outcome.error().code) && !waits_for_it(run)) return;
   replied_(run.invocation.event(), std::move(outcome));
   remove(run);
 }
@@ -191,16 +207,16 @@ void Source::batch_ended(Run& run, const Result<Reply>& outcome) {
   const auto failed = failures(outcome.value(), run);
   if (!failed) return;
   if (failed->empty()) return remove(run);
-  for (std::size_t i = 0; i < run.deliveries.size(); ++i) {
-    const bool stays =
-        std::find(failed->begin(), failed->end(), run.invocation.events[i].id) != failed->end();
-    if (!stays) static_cast<void>(queue_.remove(run.deliveries[i].receipt));
+  const auto& deliveries = run.invocation.deliveries;
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    const bool stays = std::find(failed->begin(), failed->end(), name_of(run, i)) != failed->end();
+    if (!stays) static_cast<void>(queue_.remove(deliveries[i].receipt));
   }
 }
 
 // A stale receipt is no error here: the message was delivered again meanwhile, to whom it is left.
 void Source::remove(const Run& run) {
-  for (const queue::Delivery& delivery : run.deliveries) {
+  for (const queue::Delivery& delivery : run.invocation.deliveries) {
     static_cast<void>(queue_.remove(delivery.receipt));
   }
 }

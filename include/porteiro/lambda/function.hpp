@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "porteiro/base/environment.hpp"
+#include "porteiro/base/http.hpp"
 #include "porteiro/events/event.hpp"
 #include "porteiro/kms/key_cache.hpp"
+#include "porteiro/queue/message.hpp"
 #include "porteiro/stores/store.hpp"
 #include "porteiro/telemetry/telemetry.hpp"
 
@@ -29,7 +31,18 @@ struct Services {
 struct Reply {
   int status = 200;
   std::string content_type = "application/json";
-  std::string body;
+  std::string body{};
+  std::vector<http::Header> headers{};  // Others, for whoever asked over HTTP.
+};
+
+// What only an invocation by the Lambda service has: what it brings, and what it wants to know
+// beside the reply, which is set when it ends.
+struct Direct {
+  std::string payload;             // JSON.
+  std::string client_context{};    // JSON; empty: none.
+  std::string cognito_identity{};  // Likewise.
+  std::string error{};     // A failure as AWS's object {"errorType":…}; empty: there is none.
+  std::string log_tail{};  // The last 4 KiB of what a function outside wrote, masked.
 };
 
 // One run of a function. Shared with the function until it completes; the worker may abandon it
@@ -40,6 +53,10 @@ struct Invocation {
   Time deadline;
   std::vector<events::Event> events;  // One for a route; a batch for an event source mapping.
   bool cold = false;
+  bool route = false;                         // Of the gateway: the reply goes to its client.
+  std::string_view queue{};                   // Where the events came from; empty: from no queue.
+  std::vector<queue::Delivery> deliveries{};  // Then one for each event, in order.
+  std::shared_ptr<Direct> direct{};           // By the Lambda service, or null.
 
   const events::Event& event() const { return events.front(); }
 };

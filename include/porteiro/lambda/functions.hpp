@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "porteiro/lambda/function.hpp"
+#include "porteiro/lambda/worker.hpp"
 #include "porteiro/queue/queue.hpp"
 
 namespace porteiro::lambda {
@@ -47,28 +48,39 @@ class Functions {
 
   // Errors: conflict (the name exists), invalid (an option out of bounds).
   Result<void> create(FunctionOptions options, std::unique_ptr<Function> function);
+  // One that runs outside, in workers of its own.
+  Result<void> create(FunctionOptions options, std::unique_ptr<Workers> workers);
 
   // Runs one invocation, waiting for a free worker. Retries are applied. Errors: not_found,
   // limit_exceeded (too many wait), timeout, unavailable (the worker crashed), the function's own.
   // `done` may run at once.
   void invoke(std::string_view function, std::vector<events::Event> events, Completion done);
 
+  // One invocation as the Lambda service makes it: no retries. A function in this process gets the
+  // payload as an event, or as the data of one of type "function.invoked". Errors: as above; what
+  // `direct->error` then says is for whoever invoked it.
+  void invoke(std::string_view function, std::shared_ptr<Direct> direct, Completion done);
+
   // Feeds a function from a queue. `replied` gets the outcome of each route event, before the
   // message is deleted; an ordinary mapping has none. An error to be retried leaves the message
-  // for its visibility timeout, every other outcome deletes it. A body that is no event comes to an
+  // for its visibility timeout, every other outcome deletes it; so does every outcome of a function
+  // outside if the message is ephemeral: a client waits for it. A body that is no event comes to an
   // ordinary mapping as the data of one of type "message.received"; of a route's queue (or if it is
   // no text) it is deleted, counted and noted. Messages are received only when a worker is free.
   //
   // A batch succeeds or fails as a whole, unless its reply (2xx) says which of its events failed:
-  // {"batchItemFailures":[{"itemIdentifier": event id}, …]}; their messages stay.
+  // {"batchItemFailures":[{"itemIdentifier": event id}, …]}; their messages stay. A function
+  // outside names the messages' ids.
   // Borrows the queue. Errors: not_found (a function), invalid (no batch size; a batch for a route
   // or with by_type).
   using Replied = std::function<void(const events::Event&, Result<Reply>)>;
   Result<void> add_source(queue::Queue& queue, SourceOptions options, Replied replied);
 
-  // For a graceful stop: no more receives; `done` runs, posted, when nothing is running.
+  // For a graceful stop: no more receives; `done` runs, posted, when nothing is running and the
+  // workers outside, which are asked to end then, have ended (within 2 s: then they are killed).
   void stop(Task done);
-  // Workers cold, nothing running: what runs or waits is abandoned, its `done` never runs.
+  // Workers cold, nothing running: what runs or waits is abandoned, its `done` never runs. Workers
+  // outside are asked to end.
   void reset();
   std::size_t running() const;  // And waiting for a worker.
 
