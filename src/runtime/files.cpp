@@ -139,6 +139,15 @@ Result<std::uint64_t> SystemFiles::size(const std::string& path) {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
+Result<FileInfo> SystemFiles::info(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return failed("look at", path);
+  return FileInfo{S_ISDIR(status.st_mode), static_cast<unsigned>(status.st_mode & 07777U),
+                  static_cast<std::uint64_t>(status.st_size),
+                  Time(std::chrono::seconds(status.st_mtim.tv_sec) +
+                       std::chrono::nanoseconds(status.st_mtim.tv_nsec))};
+}
+
 Result<unsigned> SystemFiles::mode(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return failed("look at", path);

@@ -18,6 +18,7 @@ class SystemFiles final : public Files {
   Result<std::string> read(const std::string& path) override;
   Result<unsigned> mode(const std::string& path) override;
   Result<std::uint64_t> size(const std::string& path) override;
+  Result<FileInfo> info(const std::string& path) override;
   Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
                                                   std::uint64_t keep) override;
   Result<void> replace(const std::string& path, std::string_view bytes) override;

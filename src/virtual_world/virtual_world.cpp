@@ -144,6 +144,19 @@ Result<std::uint64_t> MemoryFiles::size(const std::string& path) {
   return found->second.size();
 }
 
+Result<FileInfo> MemoryFiles::info(const std::string& path) {
+  PORTEIRO_TRY(attempt(*disk_));
+  const auto below = disk_->files.lower_bound(path + "/");
+  const bool holds = below != disk_->files.end() && below->first.starts_with(path + "/");
+  if (holds || disk_->directories.contains(path)) return FileInfo{true, 0700U, 0, {}};
+  const auto found = disk_->files.find(path);
+  if (found == disk_->files.end()) return missing(path);
+  const auto mode = disk_->modes.find(path);
+  const auto modified = disk_->modified.find(path);
+  return FileInfo{false, mode == disk_->modes.end() ? 0600U : mode->second, found->second.size(),
+                  modified == disk_->modified.end() ? Time{} : modified->second};
+}
+
 Result<unsigned> MemoryFiles::mode(const std::string& path) {
   PORTEIRO_TRY(attempt(*disk_));
   if (!disk_->files.contains(path)) return missing(path);

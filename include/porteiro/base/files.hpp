@@ -7,8 +7,16 @@
 #include <vector>
 
 #include "porteiro/base/result.hpp"
+#include "porteiro/base/time.hpp"
 
 namespace porteiro {
+
+struct FileInfo {
+  bool directory = false;
+  unsigned mode = 0;  // The permission bits.
+  std::uint64_t size = 0;
+  Time modified{};  // By the system's clock.
+};
 
 class AppendFile {
  public:
@@ -28,6 +36,7 @@ class Files {
   // The permission bits, e.g. 0600: what a secret's reader checks before it trusts the file.
   virtual Result<unsigned> mode(const std::string& path) = 0;
   virtual Result<std::uint64_t> size(const std::string& path) = 0;  // In bytes.
+  virtual Result<FileInfo> info(const std::string& path) = 0;       // Links are followed.
   // Opens for append, creating it with mode 0600. `keep` bytes of an existing file stay, the rest
   // is cut.
   virtual Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,

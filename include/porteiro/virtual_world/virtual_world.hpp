@@ -56,6 +56,7 @@ class MemoryFiles final : public Files {
   struct Disk {
     std::map<std::string, std::string> files;
     std::map<std::string, unsigned> modes;  // Of files whose mode is not 0600.
+    std::map<std::string, Time> modified;   // Of files for which a test says it; else 1970.
     std::set<std::string> directories;
     std::uint64_t operations = 0;
     std::uint64_t fail_at =
@@ -67,6 +68,7 @@ class MemoryFiles final : public Files {
   Result<std::string> read(const std::string& path) override;
   Result<unsigned> mode(const std::string& path) override;
   Result<std::uint64_t> size(const std::string& path) override;
+  Result<FileInfo> info(const std::string& path) override;
   Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
                                                   std::uint64_t keep) override;
   Result<void> replace(const std::string& path, std::string_view bytes) override;

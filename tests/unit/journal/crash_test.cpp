@@ -22,6 +22,7 @@ class PowerFiles final : public Files {
   Result<std::string> read(const std::string& path) override { return files_.read(path); }
   Result<unsigned> mode(const std::string& path) override { return files_.mode(path); }
   Result<std::uint64_t> size(const std::string& path) override { return files_.size(path); }
+  Result<FileInfo> info(const std::string& path) override { return files_.info(path); }
   Result<void> remove(const std::string& path) override {
     synced_.erase(path);
     return files_.remove(path);

@@ -229,6 +229,7 @@ TEST_CASE("journal: when a snapshot cannot be written the log goes on") {
     Result<std::string> read(const std::string& path) override { return files.read(path); }
     Result<unsigned> mode(const std::string& path) override { return files.mode(path); }
     Result<std::uint64_t> size(const std::string& path) override { return files.size(path); }
+    Result<FileInfo> info(const std::string& path) override { return files.info(path); }
     Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
                                                     std::uint64_t keep) override {
       return files.open_append(path, keep);
