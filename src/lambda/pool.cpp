@@ -329,14 +329,18 @@ void Pool::expire() {
   if (first_timed_ != nullptr && !timer_.running()) arm(first_timed_->invocation.deadline);
 }
 
-// AWS Lambda's own words for whoever invoked it.
+// A function outside hears it in AWS Lambda's own words.
 Result<Reply> Pool::timed_out(const Run& run) const {
-  if (run.invocation.direct) {
+  if (run.worker) {
     std::array<char, 64> words;
     const double seconds = std::chrono::duration<double>(options_.timeout).count();
     std::snprintf(words.data(), words.size(), "Task timed out after %.2f seconds", seconds);
-    run.invocation.direct->error =
-        error_object("Sandbox.Timedout", words.data(), run.invocation.id);
+    std::string tail = run.worker->give_up(words.data());
+    if (run.invocation.direct) {
+      run.invocation.direct->log_tail = std::move(tail);
+      run.invocation.direct->error =
+          error_object("Sandbox.Timedout", words.data(), run.invocation.id);
+    }
   }
   return error(Errc::timeout,
                options_.name + " took longer than its time-out of " + to_text(options_.timeout));

@@ -9,6 +9,10 @@ std::string to_uuid(Id id) {
   constexpr std::uint64_t variant_mask = std::uint64_t{3} << 62, variant = std::uint64_t{1} << 63;
   id.high = (id.high & ~version_mask) | version_4;
   id.low = (id.low & ~variant_mask) | variant;
+  return to_hyphened(id);
+}
+
+std::string to_hyphened(Id id) {
   std::string text = to_text(id);
   for (const std::size_t at : {20U, 16U, 12U, 8U}) text.insert(at, 1, '-');
   return text;

@@ -18,6 +18,8 @@ class Worker {
   virtual void invoke(std::shared_ptr<const Invocation> invocation, Completion done) = 0;
   virtual bool alive() const = 0;  // False: it has ended, or cannot be used again.
   virtual void stop() = 0;         // Asks it to end; Callbacks::ended tells when it has.
+  // Its invocation ends without an answer of it, and it will be killed. For its log; the log tail.
+  virtual std::string give_up(std::string_view) { return {}; }
 
   std::uint64_t version = 0;  // Workers::version() when it was started.
 };
@@ -48,6 +50,7 @@ class Workers {
 // {"errorType":…,"errorMessage":…}, as the Lambda service tells an error of its own finding. The
 // request id goes in front of the message as AWS writes it; zero: none.
 std::string error_object(std::string_view type, std::string_view message, Id request);
-std::string to_uuid(Id id);  // Version 4, as request ids look.
+std::string to_uuid(Id id);      // Version 4, as request ids look.
+std::string to_hyphened(Id id);  // All of it, as 8-4-4-4-12 digits.
 
 }  // namespace porteiro::lambda

@@ -1,0 +1,364 @@
+// A worker of a function outside: its process, its port with the Runtime API, its output.
+#include "porteiro/lambda/external.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "lambda/code_watch.hpp"
+#include "lambda/launch.hpp"
+#include "lambda/output.hpp"
+#include "lambda/payload.hpp"
+#include "lambda/runtime_api.hpp"
+
+namespace porteiro::lambda {
+namespace {
+
+constexpr std::size_t shown_error_bytes_max = 1024;
+
+// In the words of AWS: what Go's os/exec says of a process.
+std::string exit_text(const ProcessEnd& end) {
+  if (end.signal == SIGKILL) return "Runtime exited with error: signal: killed";
+  if (end.signal != 0) {
+    return "Runtime exited with error: signal: " + std::to_string(end.signal);
+  }
+  if (end.status == 0) return "Runtime exited without providing a reason";
+  return "Runtime exited with error: exit status " + std::to_string(end.status);
+}
+
+std::string exit_type(const Result<ProcessEnd>& end) {
+  return end ? "Runtime.ExitError" : "Runtime.InvalidEntrypoint";
+}
+
+std::string milliseconds_text(Duration duration) {
+  std::array<char, 32> text;
+  const double value = std::chrono::duration<double, std::milli>(duration).count();
+  std::snprintf(text.data(), text.size(), "%.2f ms", value);
+  return text.data();
+}
+
+// What the functions of one config share with each of their workers. Outlives them.
+struct Common {
+  const ExternalOptions options;
+  const Surroundings& surroundings;
+  Services& services;
+  Environment& environment() const { return services.environment; }
+};
+
+class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listener {
+ public:
+  ExternalWorker(const Common& common, Workers::Callbacks callbacks, const std::string& stream)
+      : common_(common),
+        callbacks_(std::move(callbacks)),
+        output_(common.environment().scheduler, common.services.telemetry, common.options.name,
+                common.surroundings.mask),
+        api_(*this),
+        init_timer_(common.environment().scheduler),
+        born_(common.environment().scheduler.now()) {
+    if (Result<void> begun = begin(stream); !begun) fail_soon(begun.error());
+  }
+
+  void invoke(std::shared_ptr<const Invocation> invocation, Completion done) override;
+  bool alive() const override { return alive_; }
+  std::string give_up(std::string_view why) override {
+    output_.note(telemetry::Level::error, std::string(why));
+    if (!invocation_) return {};
+    output_.append_tail(to_uuid(invocation_->id) + " " + std::string(why));
+    report();
+    return output_.tail();
+  }
+  void stop() override {
+    if (process_) process_->signal(SIGTERM);
+  }
+
+ private:
+  Result<void> begin(const std::string& stream);
+  void fail_soon(Error why);
+  void start_ended(std::optional<Failure> failure);
+  void give(std::string payload);
+  void finish(Result<Reply> outcome, std::string object);
+  void complete();
+  Result<Reply> reply_to(std::string_view content_type, std::string_view body);
+  void report();
+  void fail_invocation(Errc code, std::string_view type, std::string object);
+  Time now() const { return common_.environment().scheduler.now(); }
+  const std::string& name() const { return common_.options.name; }
+
+  void output(Stream stream, std::string_view bytes) override { output_.write(stream, bytes); }
+  void ended(Result<ProcessEnd> end) override;
+
+  void ready() override;
+  void responded(std::string_view content_type, std::string_view body) override;
+  void failed(std::string_view type, std::string_view object) override;
+  void too_large(std::size_t bytes) override;
+  void init_failed(std::string_view type, std::string_view object) override;
+  void refused(std::string_view why) override {
+    output_.note(telemetry::Level::warning,
+                 "the runtime API refused a request: " + std::string(why));
+  }
+
+  const Common& common_;
+  Workers::Callbacks callbacks_;
+  Output output_;
+  RuntimeApi api_;
+  Timer init_timer_;
+  const Time born_;
+  Duration init_took_{0};
+  bool alive_ = true;
+  std::unique_ptr<http::PrivatePort> port_;
+  std::unique_ptr<Process> process_;
+
+  std::shared_ptr<const Invocation> invocation_;  // That runs; with `done_`.
+  Completion done_;
+  struct Answer {
+    Result<Reply> outcome;
+    std::string object;
+  };
+  std::optional<Answer> answer_;  // Has come and is not handed on yet.
+  Time began_{};
+  std::shared_ptr<int> life_ = std::make_shared<int>(0);
+};
+
+Result<void> ExternalWorker::begin(const std::string& stream) {
+  const Environment& environment = common_.environment();
+  if (environment.processes == nullptr || environment.private_ports == nullptr) {
+    return error(Errc::unavailable, "functions outside cannot run here: there are no processes");
+  }
+  PORTEIRO_TRY(port_, environment.private_ports->open(
+                          [this](const http::Request& request, http::Responder respond) {
+                            api_.handle(request, std::move(respond));
+                          },
+                          {}));
+  process_ =
+      environment.processes->start(launch_options(common_.options, common_.surroundings,
+                                                  environment.files, port_->address(), stream),
+                                   *this);
+  init_timer_.start(init_max, [this] {
+    const std::string text = "its start took longer than " + to_text(init_max);
+    output_.note(telemetry::Level::error, text);
+    start_ended(Failure{error(Errc::timeout, "a worker of " + name() + " is not ready: " + text),
+                        error_object("Sandbox.Timedout", "Init phase timed out", {})});
+  });
+  return ok();
+}
+
+void ExternalWorker::fail_soon(Error why) {
+  alive_ = false;
+  common_.environment().scheduler.post(
+      [this, why = std::move(why), weak = std::weak_ptr(life_)]() mutable {
+        if (weak.expired()) return;
+        std::string object = error_object("Runtime.InvalidEntrypoint", why.detail, {});
+        start_ended(Failure{std::move(why), std::move(object)});
+      });
+}
+
+// Once. It may end this worker's life.
+void ExternalWorker::start_ended(std::optional<Failure> failure) {
+  init_timer_.stop();
+  if (failure) alive_ = false;
+  auto started = std::exchange(callbacks_.started, nullptr);
+  if (started) started(std::move(failure));
+}
+
+void ExternalWorker::ready() {
+  init_took_ = now() - born_;
+  start_ended(std::nullopt);
+}
+
+void ExternalWorker::init_failed(std::string_view type, std::string_view object) {
+  std::string text = "its start failed with " + std::string(type) + ": ";
+  text += object.substr(0, shown_error_bytes_max);
+  output_.note(telemetry::Level::error, std::move(text));
+  start_ended(
+      Failure{error(Errc::internal, "a worker of " + name() +
+                                        " could not start; its log "
+                                        "says why"),
+              object.empty() ? error_object(type, "the start failed", {}) : std::string(object)});
+}
+
+// A process that has ended is told of in the order: its start, its invocation, itself.
+void ExternalWorker::ended(Result<ProcessEnd> end) {
+  alive_ = false;
+  output_.end();
+  const std::string text = end ? exit_text(end.value()) : end.error().detail;
+  const std::string type = exit_type(end);
+  const std::weak_ptr<int> weak = life_;
+  if (callbacks_.started) {
+    output_.note(telemetry::Level::error, "its worker has ended while it started: " + text);
+    start_ended(
+        Failure{error(Errc::internal, "a worker of " + name() + " could not start: " + text),
+                error_object(type, text, {})});
+  } else if (answer_) {
+    complete();
+  } else if (done_) {
+    output_.note(telemetry::Level::error, "its worker has ended: " + text);
+    Error why = error(Errc::unavailable, "the worker of " + name() + " has ended: " + text);
+    finish(std::move(why), error_object(type, text, invocation_->id));
+  }
+  if (weak.expired()) return;
+  if (Task gone = std::exchange(callbacks_.ended, nullptr)) gone();
+}
+
+void ExternalWorker::invoke(std::shared_ptr<const Invocation> invocation, Completion done) {
+  invocation_ = std::move(invocation);
+  done_ = std::move(done);
+  began_ = now();
+  const std::string id = to_uuid(invocation_->id);
+  output_.begin(id, invocation_->event().correlation);
+  output_.append_tail("START RequestId: " + id + " Version: $LATEST");
+  make_payload(invocation_, common_.options, common_.surroundings, common_.services,
+               [this, weak = std::weak_ptr(life_),
+                of = std::weak_ptr(invocation_)](Result<std::string> payload) {
+                 if (weak.expired() || !done_ || invocation_ != of.lock()) return;
+                 if (payload) return give(std::move(payload).value());
+                 finish(payload.error(), {});
+               });
+}
+
+void ExternalWorker::give(std::string payload) {
+  const Invocation& invocation = *invocation_;
+  RuntimeApi::Invocation given;
+  given.id = to_uuid(invocation.id);
+  const auto deadline =
+      std::chrono::duration_cast<std::chrono::milliseconds>(invocation.deadline.time_since_epoch());
+  given.headers = {{"Lambda-Runtime-Aws-Request-Id", given.id},
+                   {"Lambda-Runtime-Deadline-Ms", std::to_string(deadline.count())},
+                   {"Lambda-Runtime-Invoked-Function-Arn",
+                    function_arn(common_.surroundings, common_.options.name)},
+                   {"Lambda-Runtime-Trace-Id", trace_header(invocation.event().correlation)}};
+  if (invocation.direct && !invocation.direct->client_context.empty()) {
+    given.headers.push_back({"Lambda-Runtime-Client-Context", invocation.direct->client_context});
+  }
+  if (invocation.direct && !invocation.direct->cognito_identity.empty()) {
+    given.headers.push_back(
+        {"Lambda-Runtime-Cognito-Identity", invocation.direct->cognito_identity});
+  }
+  given.payload = std::move(payload);
+  api_.give(std::move(given));
+}
+
+Result<Reply> ExternalWorker::reply_to(std::string_view content_type, std::string_view body) {
+  if (!invocation_->route) {
+    Reply reply;
+    if (!content_type.empty()) reply.content_type = content_type;
+    reply.body = body;
+    return reply;
+  }
+  Result<Reply> reply = route_reply(body);
+  if (reply) return reply;
+  output_.note(telemetry::Level::error, "its answer is not what a route takes: " +
+                                            reply.error().at + " " + reply.error().detail);
+  return Reply{500, "application/json", "{\"message\":\"Internal Server Error\"}"};
+}
+
+void ExternalWorker::responded(std::string_view content_type, std::string_view body) {
+  if (!done_) return;
+  finish(reply_to(content_type, body), {});
+}
+
+void ExternalWorker::failed(std::string_view type, std::string_view object) {
+  if (!done_) return;
+  std::string text = "the function failed with " + std::string(type) + ": ";
+  text += object.substr(0, shown_error_bytes_max);
+  output_.note(telemetry::Level::error, std::move(text));
+  fail_invocation(
+      Errc::internal, type,
+      object.empty() ? error_object(type, "the function failed", {}) : std::string(object));
+}
+
+void ExternalWorker::too_large(std::size_t bytes) {
+  if (!done_) return;
+  output_.note(telemetry::Level::error, "its answer of " + std::to_string(bytes) +
+                                            " bytes is larger than " +
+                                            std::to_string(response_bytes_max));
+  constexpr std::string_view type = "Function.ResponseSizeTooLarge";
+  fail_invocation(Errc::internal, type,
+                  error_object(type,
+                               "Response payload size exceeded maximum allowed payload "
+                               "size (6291556 bytes).",
+                               {}));
+}
+
+void ExternalWorker::fail_invocation(Errc code, std::string_view type, std::string object) {
+  finish(error(code, name() + " failed with " + std::string(type) + "; its log says more"),
+         std::move(object));
+}
+
+// Whoever wants the log tail waits until what was written before the answer is here, too.
+void ExternalWorker::finish(Result<Reply> outcome, std::string object) {
+  answer_ = Answer{std::move(outcome), std::move(object)};
+  if (!invocation_->direct || !alive_) return complete();
+  common_.environment().scheduler.post(
+      [this, weak = std::weak_ptr(life_), of = std::weak_ptr(invocation_)] {
+        if (!weak.expired() && answer_ && invocation_ == of.lock()) complete();
+      });
+}
+
+void ExternalWorker::complete() {
+  Answer answer = std::move(*answer_);
+  answer_.reset();
+  if (invocation_->direct) {
+    report();
+    invocation_->direct->error = std::move(answer.object);
+    invocation_->direct->log_tail = output_.tail();
+  }
+  invocation_.reset();
+  Completion done = std::exchange(done_, nullptr);
+  done(std::move(answer.outcome));
+}
+
+void ExternalWorker::report() {
+  const std::string id = to_uuid(invocation_->id);
+  const Duration took = now() - began_;
+  const auto billed = std::chrono::ceil<std::chrono::milliseconds>(took).count();
+  output_.append_tail("END RequestId: " + id);
+  std::string line = "REPORT RequestId: " + id + "\tDuration: " + milliseconds_text(took) +
+                     "\tBilled Duration: " + std::to_string(billed) +
+                     " ms\tMemory Size: " + std::to_string(common_.options.memory_mib) + " MB";
+  if (invocation_->cold) line += "\tInit Duration: " + milliseconds_text(init_took_);
+  output_.append_tail(line);
+}
+
+class ExternalWorkers final : public Workers {
+ public:
+  ExternalWorkers(ExternalOptions options, const Surroundings& surroundings, Services& services)
+      : common_{std::move(options), surroundings, services},
+        watch_(services.environment.files, services.environment.scheduler,
+               watched(common_.options)) {}
+
+  std::unique_ptr<Worker> start(Callbacks callbacks) override {
+    const std::string day = to_rfc3339(common_.environment().scheduler.now()).substr(0, 10);
+    std::string stream = day.substr(0, 4) + "/" + day.substr(5, 2) + "/" + day.substr(8, 2);
+    stream += "/[$LATEST]" + to_text(make_id(common_.environment().entropy));
+    return std::make_unique<ExternalWorker>(common_, std::move(callbacks), stream);
+  }
+  std::uint64_t version() override { return watch_.version(); }
+
+ private:
+  // A command's arguments may be files, too: ["python3", "worker.py"].
+  static std::vector<std::string> watched(const ExternalOptions& options) {
+    std::vector<std::string> roots = options.layers;
+    if (!options.code.empty()) roots.push_back(options.code);
+    for (const std::string& word : options.command) {
+      if (word.starts_with('/')) {
+        roots.push_back(word);
+      } else if (options.code.empty() && !word.starts_with('-')) {
+        roots.push_back(options.directory + "/" + word);
+      }
+    }
+    return roots;
+  }
+
+  const Common common_;
+  CodeWatch watch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Workers> external_workers(ExternalOptions options, const Surroundings& surroundings,
+                                          Services& services) {
+  return std::make_unique<ExternalWorkers>(std::move(options), surroundings, services);
+}
+
+}  // namespace porteiro::lambda

@@ -1,0 +1,258 @@
+#include "lambda/launch.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "lambda/bootstraps.hpp"
+
+namespace porteiro::lambda {
+namespace {
+
+constexpr unsigned any_execute = 0111U;
+
+bool is_file(Files& files, const std::string& path) {
+  const auto info = files.info(path);
+  return info && !info.value().directory;
+}
+bool is_folder(Files& files, const std::string& path) {
+  const auto info = files.info(path);
+  return info && info.value().directory;
+}
+
+// In which order things are looked for: the function's own folder, then its layers, the last first.
+std::vector<std::string> roots(const ExternalOptions& options, std::string_view below) {
+  std::vector<std::string> found;
+  if (!options.code.empty()) found.push_back(options.code);
+  for (auto layer = options.layers.rbegin(); layer != options.layers.rend(); ++layer) {
+    found.push_back(*layer + std::string(below));
+  }
+  return found;
+}
+
+std::string joined(const std::vector<std::string>& paths, std::string_view below) {
+  std::string text;
+  for (const std::string& path : paths) {
+    if (!text.empty()) text += ':';
+    text += path;
+    text += below;
+  }
+  return text;
+}
+
+std::vector<std::string> layer_folders(const ExternalOptions& options, std::string_view below) {
+  std::vector<std::string> found = roots(options, below);
+  if (!options.code.empty()) found.erase(found.begin());
+  return found;
+}
+
+// AWS's runtime interface client for Node, if the function or a layer brings it; empty: none does.
+std::string node_client(const ExternalOptions& options, Files& files) {
+  for (const std::string& root : roots(options, "/nodejs")) {
+    for (const char* name : {"index.mjs", "index.js"}) {
+      const std::string path = root + "/node_modules/aws-lambda-ric/bin/" + name;
+      if (is_file(files, path)) return path;
+    }
+  }
+  return {};
+}
+
+bool has_python_client(const ExternalOptions& options, Files& files) {
+  const std::vector<std::string> folders = roots(options, "/python");
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& root) {
+    return is_file(files, root + "/awslambdaric/__main__.py");
+  });
+}
+
+std::string bootstrap_of(const ExternalOptions& options, Files& files) {
+  const std::vector<std::string> folders = roots(options, "");
+  for (const std::string& root : folders) {
+    if (is_file(files, root + "/bootstrap")) return root + "/bootstrap";
+  }
+  return folders.front() + "/bootstrap";
+}
+
+std::vector<std::string> command_of(const ExternalOptions& options, Files& files) {
+  switch (options.runtime) {
+    case Runtime::command:
+      return options.command;
+    case Runtime::provided:
+      return {bootstrap_of(options, files)};
+    case Runtime::nodejs:
+      if (const std::string client = node_client(options, files); !client.empty()) {
+        return {"node", client, options.handler};
+      }
+      return {"node", "-e", std::string(node_bootstrap())};
+    case Runtime::python:
+      if (has_python_client(options, files)) {
+        return {"python3", "-u", "-m", "awslambdaric", options.handler};
+      }
+      return {"python3", "-u", "-c", std::string(python_bootstrap())};
+  }
+  return {};
+}
+
+// Its own environment, in which each name stands once; a later value replaces an earlier one.
+class Variables {
+ public:
+  void set(const std::string& name, const std::string& value) {
+    for (auto& [known, text] : all_) {
+      if (known == name) {
+        text = value;
+        return;
+      }
+    }
+    all_.emplace_back(name, value);
+  }
+  std::vector<std::string> texts() const {
+    std::vector<std::string> out;
+    for (const auto& [name, value] : all_) out.push_back(name + "=" + value);
+    return out;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> all_;
+};
+
+// AWS refuses these, too: they say what the function is, which its definition does.
+bool is_reserved(std::string_view name) {
+  constexpr std::array<std::string_view, 4> reserved{"_HANDLER", "_X_AMZN_TRACE_ID",
+                                                     "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"};
+  return name.starts_with("AWS_LAMBDA_") ||
+         std::find(reserved.begin(), reserved.end(), name) != reserved.end();
+}
+
+void set_for_language(const ExternalOptions& options, Variables& variables) {
+  if (options.runtime == Runtime::nodejs) {
+    variables.set("AWS_EXECUTION_ENV", "AWS_Lambda_nodejs");
+    variables.set("NODE_PATH", joined(layer_folders(options, "/nodejs"), "/node_modules"));
+  } else if (options.runtime == Runtime::python) {
+    variables.set("AWS_EXECUTION_ENV", "AWS_Lambda_python");
+    variables.set("PYTHONPATH", joined(layer_folders(options, "/python"), ""));
+  }
+}
+
+std::vector<std::string> environment_of(const ExternalOptions& options,
+                                        const Surroundings& surroundings, const std::string& api,
+                                        const std::string& log_stream) {
+  Variables variables;
+  variables.set("AWS_LAMBDA_RUNTIME_API", api);
+  variables.set("AWS_LAMBDA_FUNCTION_NAME", options.name);
+  variables.set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+  variables.set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", std::to_string(options.memory_mib));
+  variables.set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+  variables.set("AWS_LAMBDA_LOG_GROUP_NAME", log_group(options));
+  variables.set("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
+  variables.set("_HANDLER", options.handler);
+  variables.set("LAMBDA_TASK_ROOT", options.code);
+  variables.set("LAMBDA_RUNTIME_DIR", options.code);
+  variables.set("AWS_REGION", surroundings.region);
+  variables.set("AWS_DEFAULT_REGION", surroundings.region);
+  variables.set("AWS_ACCESS_KEY_ID", surroundings.access_key);
+  variables.set("AWS_SECRET_ACCESS_KEY", surroundings.secret);
+  variables.set("AWS_SESSION_TOKEN", "porteiro");
+  if (!surroundings.endpoint_url.empty()) {
+    variables.set("AWS_ENDPOINT_URL", surroundings.endpoint_url);
+  }
+  variables.set("TZ", ":UTC");
+  variables.set("LANG", "en_US.UTF-8");
+  std::string path = joined(layer_folders(options, ""), "/bin");
+  if (!path.empty()) path += ':';
+  variables.set("PATH", path + surroundings.path);
+  std::string libraries = joined(layer_folders(options, ""), "/lib");
+  if (!options.code.empty()) {
+    libraries.insert(0,
+                     options.code + ":" + options.code + "/lib" + (libraries.empty() ? "" : ":"));
+  }
+  variables.set("LD_LIBRARY_PATH", libraries);
+  set_for_language(options, variables);
+  for (const auto& [name, value] : options.environment) {
+    if (!is_reserved(name)) variables.set(name, value);
+  }
+  return variables.texts();
+}
+
+Result<void> check_executable(Files& files, const std::string& path, const char* at) {
+  const auto info = files.info(path);
+  if (!info || info.value().directory) {
+    return error(Errc::invalid, "there is no file " + path + "; put it there", at);
+  }
+  if ((info.value().mode & any_execute) != 0) return ok();
+  return error(Errc::invalid, path + " is not executable; run chmod +x on it", at);
+}
+
+// "src/index.handler": the file is there, whatever its ending.
+Result<void> check_handler(const ExternalOptions& options, Files& files) {
+  const std::size_t slash = options.handler.rfind('/');
+  const std::size_t from = slash == std::string::npos ? 0 : slash + 1;
+  const std::size_t dot = options.runtime == Runtime::python ? options.handler.rfind('.')
+                                                             : options.handler.find('.', from);
+  if (dot == std::string::npos || dot == from || dot + 1 == options.handler.size()) {
+    return error(Errc::invalid, "a handler names a file and a function: write \"index.handler\"",
+                 "handler");
+  }
+  const bool python = options.runtime == Runtime::python;
+  std::string file = options.handler.substr(0, dot);
+  if (python) std::replace(file.begin(), file.end(), '.', '/');
+  const std::vector<std::string> endings =
+      python ? std::vector<std::string>{".py", "/__init__.py", ".so", ".pyc"}
+             : std::vector<std::string>{".js", ".mjs", ".cjs", "", "/index.js"};
+  for (const std::string& root : roots(options, python ? "/python" : "/nodejs")) {
+    for (const std::string& ending : endings) {
+      if (is_file(files, root + "/" + file + ending)) return ok();
+    }
+  }
+  return error(Errc::invalid, "there is no file " + options.code + "/" + file + endings.front(),
+               "handler");
+}
+
+}  // namespace
+
+std::string log_group(const ExternalOptions& options) { return "/aws/lambda/" + options.name; }
+
+std::optional<Runtime> runtime_of(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Runtime>, 3> known{
+      {{"nodejs", Runtime::nodejs}, {"python", Runtime::python}, {"provided", Runtime::provided}}};
+  for (const auto& [text, runtime] : known) {
+    if (!name.starts_with(text)) continue;
+    const std::string_view version = name.substr(text.size());
+    const bool numbered = version.find_first_not_of("0123456789.xal") == std::string_view::npos;
+    if (numbered && !version.starts_with("x")) return runtime;
+  }
+  return std::nullopt;
+}
+
+Result<void> check_files(const ExternalOptions& options, Files& files) {
+  for (const auto& [name, value] : options.environment) {
+    if (!is_reserved(name)) continue;
+    return error(Errc::invalid, "is reserved: Lambda itself sets it; leave it out",
+                 "environment/" + name);
+  }
+  if (!options.code.empty() && !is_folder(files, options.code)) {
+    return error(Errc::invalid, "there is no folder " + options.code, "code");
+  }
+  for (std::size_t i = 0; i < options.layers.size(); ++i) {
+    if (is_folder(files, options.layers[i])) continue;
+    return error(Errc::invalid, "there is no folder " + options.layers[i],
+                 "layers/" + std::to_string(i));
+  }
+  if (options.runtime == Runtime::provided) {
+    return check_executable(files, bootstrap_of(options, files), "code");
+  }
+  if (options.runtime != Runtime::command) return check_handler(options, files);
+  const std::string& program = options.command.front();
+  if (program.find('/') == std::string::npos) return ok();  // In PATH, when it is started.
+  if (program.starts_with('/')) return check_executable(files, program, "command/0");
+  const std::string& folder = options.code.empty() ? options.directory : options.code;
+  return check_executable(files, folder + "/" + program, "command/0");
+}
+
+ProcessOptions launch_options(const ExternalOptions& options, const Surroundings& surroundings,
+                              Files& files, const std::string& api, const std::string& log_stream) {
+  ProcessOptions process;
+  process.command = command_of(options, files);
+  process.environment = environment_of(options, surroundings, api, log_stream);
+  process.directory = options.code.empty() ? options.directory : options.code;
+  return process;
+}
+
+}  // namespace porteiro::lambda

@@ -1,0 +1,16 @@
+// Which program a worker of a function outside is, with which arguments and environment.
+#pragma once
+#include <string>
+
+#include "porteiro/lambda/external.hpp"
+
+namespace porteiro::lambda {
+
+std::string log_group(const ExternalOptions& options);
+
+// `api` is where its Runtime API listens ("127.0.0.1:41234"), `log_stream` names the worker.
+// Looks at `files` for the code and for AWS's own runtime clients.
+ProcessOptions launch_options(const ExternalOptions& options, const Surroundings& surroundings,
+                              Files& files, const std::string& api, const std::string& log_stream);
+
+}  // namespace porteiro::lambda
