@@ -8,6 +8,8 @@ namespace {
 
 using BOOST_OUTCOME_V2_NAMESPACE::success;
 
+constexpr sqlite3_int64 memory_bytes_max = 0x7fff0000;  // SQLite allocates less than 2 GiB.
+
 Error failure_of(sqlite3* handle, int code) {
   // The system's own text: SQLite's message of a statement could hold a piece of it.
   const std::string reason = sqlite3_errstr(code);
@@ -73,9 +75,27 @@ std::string_view Use::text(int column) const {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, int flags) {
+  return open(path.c_str(), flags, nullptr);
+}
+
+// Not ":memory:", which is nothing but a cache that holds every page: after most splits of a tree
+// its commit looks through all of them. "memdb" is a file in memory, below a small cache.
+Result<std::unique_ptr<Database>> Database::in_memory() {
+  PORTEIRO_TRY(auto database, open("memory", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "memdb"));
+  sqlite3_int64 bytes_max = memory_bytes_max;
+  const int code =
+      sqlite3_file_control(database->handle_, nullptr, SQLITE_FCNTL_SIZE_LIMIT, &bytes_max);
+  if (code != SQLITE_OK) return failure_of(database->handle_, code);
+  // The journal's memory is kept from one change to the next.
+  PORTEIRO_TRY(database->execute(
+      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF"));
+  return database;
+}
+
+Result<std::unique_ptr<Database>> Database::open(const char* name, int flags, const char* vfs) {
   sqlite3* handle = nullptr;
-  int code = sqlite3_open_v2(path.c_str(), &handle,
-                             flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  int code =
+      sqlite3_open_v2(name, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
   std::unique_ptr<Database> database(new Database(handle));
   if (code == SQLITE_OK) {
     code = sqlite3_create_collation_v2(handle, std::string(decimal_collation).c_str(), SQLITE_UTF8,

@@ -42,6 +42,8 @@ class Database {
  public:
   // `flags` as for sqlite3_open_v2. Errors: unavailable, corrupt.
   static Result<std::unique_ptr<Database>> open(const std::string& path, int flags);
+  // An empty one in the process's memory, which holds up to 2 GiB; a write beyond is unavailable.
+  static Result<std::unique_ptr<Database>> in_memory();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database();
@@ -53,6 +55,7 @@ class Database {
 
  private:
   explicit Database(sqlite3* handle) : handle_(handle) {}
+  static Result<std::unique_ptr<Database>> open(const char* name, int flags, const char* vfs);
 
   sqlite3* handle_;
   StringMap<sqlite3_stmt*> statements_;

@@ -131,7 +131,7 @@ Result<std::unique_ptr<Engine>> SqliteEngine::open(const EngineOptions& options,
                                                    std::vector<Collection> collections) {
   PORTEIRO_TRY(auto layouts, Layouts::make(std::move(collections)));
   std::unique_ptr<SqliteEngine> engine(new SqliteEngine(options, std::move(layouts)));
-  std::string path = ":memory:";
+  std::string path;
   if (!options.directory.empty()) {
     PORTEIRO_TRY(path, prepare_file(options));
   }
@@ -140,7 +140,9 @@ Result<std::unique_ptr<Engine>> SqliteEngine::open(const EngineOptions& options,
 }
 
 Result<void> SqliteEngine::connect(const std::string& path) {
-  PORTEIRO_TRY(writer_, Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+  PORTEIRO_TRY(writer_, in_memory()
+                            ? Database::in_memory()
+                            : Database::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
   // The application's id has to be in the file itself before there is a write-ahead log.
   PORTEIRO_TRY(writer_->execute("PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON"));
   if (!in_memory()) {
