@@ -5,6 +5,7 @@
 
 #include "app/commands.hpp"
 #include "porteiro/emulator/emulator.hpp"
+#include "porteiro/runtime/runtime.hpp"
 #include "porteiro/virtual_world/virtual_world.hpp"
 
 namespace porteiro::app {
@@ -13,10 +14,16 @@ namespace {
 using config::Problem;
 using nlohmann::json;
 
-// Builds the emulator once, in memory: what only the modules can judge is judged by them.
+// Builds the emulator once, in memory: what only the modules can judge is judged by them. The code
+// of functions outside is looked for on the disk.
 std::vector<Problem> assemble(const std::string& file, const json& document) {
-  Result<emulator::Options> options = emulator::options_from_json(document);
+  Result<emulator::Options> options =
+      emulator::options_from_json(document, config::folder_of(file));
   if (!options) return {{file, options.error().at, options.error().detail}};
+  const auto runtime = runtime::Runtime::create(0);
+  if (const auto code = emulator::check_code(options.value(), runtime->files()); !code) {
+    return {{file, code.error().at, code.error().detail}};
+  }
   virtual_world::World world;
   const auto opened =
       emulator::Emulator::open(std::move(options).value(), world.environment, registry());

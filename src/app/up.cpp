@@ -67,7 +67,9 @@ Result<emulator::Options> read_options(const UpArguments& arguments, bool& repor
           : config::load(arguments.config, config::config_schema(), document);
   reported = print_problems(problems);
   if (reported) return error(Errc::invalid, "");
-  PORTEIRO_TRY(auto options, emulator::options_from_json(document));
+  PORTEIRO_TRY(auto options,
+               emulator::options_from_json(document, config::folder_of(arguments.config)));
+  if (const char* path = std::getenv("PATH")) options.surroundings.path = path;
   options.data_directory = arguments.data_directory;
   if (arguments.public_port) options.ports.public_port = *arguments.public_port;
   if (arguments.inside_port) options.ports.inside_port = *arguments.inside_port;
@@ -121,6 +123,13 @@ void stop(runtime::Runtime& runtime, emulator::Emulator& emulator, Listeners& li
   });
 }
 
+// The address for who is on this machine.
+std::string reachable(const std::string& bind) {
+  if (bind == "0.0.0.0") return "127.0.0.1";
+  if (bind == "::") return "[::1]";
+  return bind.find(':') == std::string::npos ? bind : "[" + bind + "]";
+}
+
 void print_ready(const emulator::Ports& ports, const Listeners& listeners) {
   std::cout << "gateway  http://" << ports.bind << ":" << listeners.gateway->port() << "\n";
   if (listeners.socket) std::cout << "gateway  unix:" << ports.public_socket << "\n";
@@ -160,6 +169,8 @@ Outcome up(const UpArguments& arguments) {
   Log log(log_file, emulator.telemetry(), level, runtime->scheduler());
   Result<Listeners> listeners = listen(*runtime, ports, body_bytes_max, emulator);
   if (!listeners) return complain(listeners.error());
+  emulator.services_at("http://" + reachable(ports.bind) + ":" +
+                       std::to_string(listeners.value().inside->port()));
 
   Outcome outcome = Outcome::pass;
   emulator.start([&](Result<void> started) {

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -171,6 +172,12 @@ std::vector<Problem> load(const std::string& path, std::string_view schema, json
     return {{path, "", std::move(reason)}};
   }
   return validate(text, path, schema, document);
+}
+
+std::string folder_of(const std::string& file) {
+  std::error_code failed;
+  const auto path = std::filesystem::absolute(file.empty() ? "./x" : file, failed);
+  return path.lexically_normal().parent_path().string();
 }
 
 }  // namespace porteiro::config

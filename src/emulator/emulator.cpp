@@ -26,6 +26,9 @@ class Assembly final : public Emulator {
 
   Result<void> open(const lambda::Registry& registry);
 
+  void services_at(std::string url) override {
+    options_.surroundings.endpoint_url = std::move(url);
+  }
   void start(UniqueFunction<void(Result<void>)> done) override;
   void stop(Task done) override;
 
@@ -135,7 +138,21 @@ Result<void> Assembly::open_stores() {
 Result<void> Assembly::open_functions(const lambda::Registry& registry) {
   services_.emplace(lambda::Services{environment_, telemetry_, stores_, *sealer_, *tokens_});
   functions_ = std::make_unique<lambda::Functions>(*services_, telemetry_);
+  if (environment_.processes != nullptr) {
+    PORTEIRO_TRY(check_code(options_, environment_.files));
+  }
+  options_.surroundings.message_text = [](std::string_view queue, const queue::Delivery& delivery) {
+    protocols::DeliveryText text = protocols::delivery_text(queue, delivery);
+    return lambda::MessageText{std::move(text.receipt_handle), std::move(text.md5_of_body),
+                               std::move(text.sequence_number)};
+  };
   for (const FunctionDefinition& definition : options_.functions) {
+    if (definition.external) {
+      auto workers =
+          lambda::external_workers(*definition.external, options_.surroundings, *services_);
+      PORTEIRO_TRY(functions_->create(definition.options, std::move(workers)));
+      continue;
+    }
     const nlohmann::json with = nlohmann::json::parse(definition.with);
     auto function =
         registry.make(definition.options.factory, {definition.options.name, with, *services_});

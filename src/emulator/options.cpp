@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "emulator/fit.hpp"
+#include "emulator/function_options.hpp"
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::emulator {
@@ -45,7 +46,8 @@ Error with_pointer(Error failed, const std::string& pointer) {
 
 class Reader {
  public:
-  explicit Reader(const json& config) : config_(config) {}
+  Reader(const json& config, const std::string& directory)
+      : config_(config), directory_(directory) {}
   Result<Options> read();
 
  private:
@@ -56,7 +58,6 @@ class Reader {
   Result<void> read_fifo(queue::Options& queue, const json& described,
                          const std::string& pointer) const;
   Result<void> read_sqs();
-  void read_functions();
   Result<void> read_gateway();
   Result<void> read_clients(const json& clients);
   Result<void> read_token_places(const json& places);
@@ -73,6 +74,7 @@ class Reader {
   void read_store_latency(stores::StoreOptions& store, const json& described) const;
 
   const json& config_;
+  const std::string& directory_;
   Options options_;
 };
 
@@ -220,22 +222,6 @@ Result<void> Reader::read_queues() {
     options_.queues.push_back(std::move(queue));
   }
   return ok();
-}
-
-void Reader::read_functions() {
-  for (const auto& [name, described] : config_.at("functions").items()) {
-    lambda::FunctionOptions function;
-    function.name = name;
-    function.factory = text(described, described.contains("builtin") ? "builtin" : "native");
-    function.concurrency_max = number(described, "concurrency");
-    function.timeout = duration(described, "timeout");
-    function.retries_max = described.at("retries").get<std::uint32_t>();
-    function.retry_delay = duration(described, "retry_delay");
-    function.idle_max = duration(described, "idle");
-    function.cold = call_latency(described.at("model"), "cold");
-    function.warm = call_latency(described.at("model"), "warm");
-    options_.functions.push_back({std::move(function), described.at("with").dump()});
-  }
 }
 
 Result<void> Reader::read_clients(const json& clients) {
@@ -480,19 +466,24 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_tokens());
   PORTEIRO_TRY(read_stores());
   PORTEIRO_TRY(read_queues());
-  read_functions();
+  options_.functions = read_functions(
+      config_.at("functions"), directory_,
+      [this](const json& object, const char* name) { return call_latency(object, name); });
   PORTEIRO_TRY(read_gateway());
   PORTEIRO_TRY(read_sources());
   PORTEIRO_TRY(read_sqs());
   PORTEIRO_TRY(read_models());
   read_journal();
   PORTEIRO_TRY(read_listen());
+  complete_functions(options_);
   PORTEIRO_TRY(check_fit(options_));
   return std::move(options_);
 }
 
 }  // namespace
 
-Result<Options> options_from_json(const json& config) { return Reader(config).read(); }
+Result<Options> options_from_json(const json& config, const std::string& directory) {
+  return Reader(config, directory).read();
+}
 
 }  // namespace porteiro::emulator

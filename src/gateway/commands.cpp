@@ -18,6 +18,7 @@ http::Response to_response(Result<lambda::Reply> outcome) {
   response.status = outcome.value().status;
   response.content_type = std::move(outcome.value().content_type);
   response.body = std::move(outcome.value().body);
+  response.headers = std::move(outcome.value().headers);
   return response;
 }
 

@@ -2,8 +2,11 @@
 
 #include <utility>
 
+#include "protocols/aws/digest.hpp"
 #include "protocols/aws/sigv4.hpp"
 #include "protocols/aws/text.hpp"
+#include "protocols/sqs/message.hpp"
+#include "protocols/sqs/receipt.hpp"
 #include "protocols/sqs/service.hpp"
 
 namespace porteiro::protocols {
@@ -29,6 +32,16 @@ bool Sqs::takes(const http::Request& request) {
     return false;
   }
   return request.body.starts_with("Action=") || request.body.find("&Action=") != request.body.npos;
+}
+
+DeliveryText delivery_text(std::string_view queue, const queue::Delivery& delivery) {
+  DeliveryText text;
+  sqs::append_handle(text.receipt_handle, queue, delivery.receipt);
+  text.md5_of_body = aws::view(aws::Md5().of(delivery.message.body));
+  if (delivery.message.number > 0) {
+    text.sequence_number = sqs::sequence_text(delivery.message.number);
+  }
+  return text;
 }
 
 void Sqs::handle(const http::Request& request, http::Responder respond) {

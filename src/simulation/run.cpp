@@ -29,7 +29,8 @@ struct Stage {
 
   Result<void> open(const Scenario& from, const lambda::Registry& registry,
                     const std::string& data_directory) {
-    Result<emulator::Options> options = emulator::options_from_json(json::parse(from.config));
+    Result<emulator::Options> options =
+        emulator::options_from_json(json::parse(from.config), config::folder_of(from.config_file));
     if (!options) return options.error();
     options.value().data_directory = data_directory;
     options.value().telemetry.log_level = telemetry::Level::debug;  // For a live run's log.

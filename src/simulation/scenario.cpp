@@ -210,7 +210,9 @@ std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario) 
       !problems.empty()) {
     return problems;
   }
-  if (const auto options = emulator::options_from_json(config); !options) {
+  if (const auto options =
+          emulator::options_from_json(config, config::folder_of(scenario.config_file));
+      !options) {
     return {{scenario.config_file, options.error().at, options.error().detail}};
   }
   if (auto problems = check_names(path, document, config); !problems.empty()) return problems;

@@ -60,6 +60,9 @@ std::vector<Problem> validate(std::string_view text, std::string_view file, std:
 std::vector<Problem> load(const std::string& path, std::string_view schema,
                           nlohmann::json& document);
 
+// The folder a file is in, absolute: relative paths in the file are below it. Empty: where we work.
+std::string folder_of(const std::string& file);
+
 // The fields of a schema as Markdown tables: what docs/config.md and docs/scenarios.md hold.
 std::string reference(std::string_view schema);
 

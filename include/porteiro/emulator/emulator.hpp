@@ -11,12 +11,15 @@ namespace porteiro::emulator {
 
 class Emulator {
  public:
-  // Opens stores, keys and journal. Errors: invalid, corrupt, denied, conflict (the data directory
+  // Opens stores, keys and journal. In an environment with processes the files of functions outside
+  // have to be there. Errors: invalid, corrupt, denied, conflict (the data directory
   // is in use), unavailable.
   static Result<std::unique_ptr<Emulator>> open(Options options, Environment& environment,
                                                 const lambda::Registry& registry);
   virtual ~Emulator() = default;
 
+  // Where functions outside find the services (http://127.0.0.1:4566). Before start().
+  virtual void services_at(std::string url) = 0;
   // Derives tokens, rebuilds read models, starts the sources; then requests are served.
   virtual void start(UniqueFunction<void(Result<void>)> done) = 0;
   virtual void stop(Task done) = 0;  // Graceful: what was accepted is answered and durable.

@@ -1,6 +1,7 @@
 // The whole of a config file as the modules' options.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "porteiro/journal/journal.hpp"
 #include "porteiro/kms/key_cache.hpp"
 #include "porteiro/kms/kms.hpp"
+#include "porteiro/lambda/external.hpp"
 #include "porteiro/lambda/functions.hpp"
 #include "porteiro/protocols/sqs.hpp"
 #include "porteiro/queue/queue.hpp"
@@ -18,7 +20,8 @@ namespace porteiro::emulator {
 
 struct FunctionDefinition {
   lambda::FunctionOptions options;
-  std::string with;  // JSON text.
+  std::string with{};                               // JSON text, for one in this process. Or:
+  std::optional<lambda::ExternalOptions> external{};  // One that runs outside.
 };
 
 struct Ports {
@@ -40,6 +43,7 @@ struct Options {
   protocols::AwsOptions aws;
   protocols::SqsOptions sqs;
   std::vector<FunctionDefinition> functions;
+  lambda::Surroundings surroundings;  // Of those outside; the caller adds `path`.
   std::vector<lambda::SourceOptions> sources;  // Those of routes included.
   gateway::Options gateway;
   std::vector<readmodels::Options> read_models;
@@ -49,7 +53,12 @@ struct Options {
   Ports ports;
 };
 
-// From a config that config::load has found valid. Errors: invalid, with the JSON pointer in `at`.
-Result<Options> options_from_json(const nlohmann::json& config);
+// From a config that config::load has found valid. Relative folders in it are below `directory`,
+// which is absolute. Errors: invalid, with the JSON pointer in `at`.
+Result<Options> options_from_json(const nlohmann::json& config,
+                                  const std::string& directory = "/");
+
+// Whether the files of functions outside are there. Errors: as above.
+Result<void> check_code(const Options& options, Files& files);
 
 }  // namespace porteiro::emulator

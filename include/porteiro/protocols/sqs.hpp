@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "porteiro/base/environment.hpp"
@@ -24,6 +25,13 @@ struct SqsOptions {
   // Queues whose messages have to be events (events::parse_event): those of gateway routes.
   std::set<std::string> events_only{};
 };
+
+// What the service's clients know of a delivery beside its content.
+struct DeliveryText {
+  std::string receipt_handle, md5_of_body;
+  std::string sequence_number;  // Of a FIFO queue's message; else empty.
+};
+DeliveryText delivery_text(std::string_view queue, const queue::Delivery& delivery);
 
 class Sqs {
  public:

@@ -115,11 +115,12 @@ const Bad bad_configs[] = {
      "\"12h\""},
 
     // Choices of required members.
-    {R"({"functions": {"f": {}}})", "f: /functions/f: needs \"builtin\" or \"native\""},
+    {R"({"functions": {"f": {}}})", 
+     "f: /functions/f: needs \"builtin\", \"native\", \"command\" or \"runtime\""},
     {R"({"functions": {"f": {"buildin": "echo"}}})",
      "f: /functions/f/buildin: unknown name; did you mean \"builtin\"?"},
     {R"({"functions": {"f": {"builtin": "echo", "native": "x"}}})",
-     "f: /functions/f: has \"builtin\" and \"native\"; keep one"},
+     "f: /functions/f/native: \"native\" does not go with \"builtin\""},
     {R"({"functions": {"f": {"builtin": "record.gett"}}})",
      "f: /functions/f/builtin: \"record.gett\" is not \"record.get\", \"record.put\", "
      "\"record.append\", \"record.query\", \"record.delete\", \"respond\" or \"echo\"; did you "
