@@ -62,18 +62,27 @@ void Output::write_line(std::string text) {
   mask_.apply(text);
   append_tail(text);
   if (!allowed()) {
-    ++dropped_;
+    if (dropped_++ == 0) {
+      log(telemetry::Level::warning, "writes more than " + std::to_string(lines_per_second_max) +
+                                         " lines a second; the rest is left out");
+    }
     ++dropped_total_;
     return;
   }
-  const std::string head = request_.empty() ? function_ + ": " : function_ + " " + request_ + ": ";
-  if (dropped_ > 0) {
-    telemetry_.note(telemetry::Level::warning,
-                    head + std::to_string(std::exchange(dropped_, 0)) +
-                        " lines came too fast and were left out",
-                    trace_);
-  }
-  telemetry_.note(telemetry::Level::info, head + text, trace_);
+  tell_dropped();
+  log(telemetry::Level::info, text);
+}
+
+void Output::tell_dropped() {
+  if (dropped_ == 0) return;
+  log(telemetry::Level::warning,
+      std::to_string(std::exchange(dropped_, 0)) + " lines came too fast and were left out");
+}
+
+void Output::log(telemetry::Level level, std::string_view text) {
+  std::string line = request_.empty() ? function_ + ": " : function_ + " " + request_ + ": ";
+  line += text;
+  telemetry_.note(level, std::move(line), trace_);
 }
 
 bool Output::allowed() {
@@ -89,8 +98,7 @@ void Output::note(telemetry::Level level, std::string text) {
   if (text.size() > line_bytes_max) text.resize(line_bytes_max);
   make_text(text);
   mask_.apply(text);
-  const std::string head = request_.empty() ? function_ + ": " : function_ + " " + request_ + ": ";
-  telemetry_.note(level, head + text, trace_);
+  log(level, text);
 }
 
 // Cut with some slack, so that not every line moves the whole tail.
@@ -119,11 +127,7 @@ void Output::end() {
   for (Line& line : lines_) {
     if (!line.text.empty()) finish(line);
   }
-  if (dropped_ == 0) return;
-  telemetry_.note(telemetry::Level::warning,
-                  function_ + ": " + std::to_string(std::exchange(dropped_, 0)) +
-                      " lines came too fast and were left out",
-                  trace_);
+  tell_dropped();
 }
 
 }  // namespace porteiro::lambda

@@ -37,6 +37,8 @@ class Output {
   void finish(Line& line);
   void write_line(std::string text);
   bool allowed();
+  void tell_dropped();
+  void log(telemetry::Level level, std::string_view text);
 
   const Clock& clock_;
   telemetry::Telemetry& telemetry_;

@@ -36,7 +36,7 @@ void append_attributes(std::string& out, const queue::Message& message, const Me
   out += "\"attributes\":{";
   append_member(out, "ApproximateReceiveCount", std::to_string(message.receives));
   append_member(out, "SentTimestamp", std::to_string(milliseconds(message.sent)));
-  append_member(out, "SenderId", "porteiro");
+  append_member(out, "SenderId", surroundings.account);
   append_member(out, "ApproximateFirstReceiveTimestamp",
                 std::to_string(milliseconds(message.first_received)));
   if (!message.trace_header.empty()) append_member(out, "AWSTraceHeader", message.trace_header);

@@ -64,7 +64,8 @@ TEST_CASE("output: lines that come too fast are counted, the tail keeps the last
   std::string flood;
   for (int i = 0; i < 2000; ++i) flood += "line " + std::to_string(i) + "\n";
   w.output.write(Stream::out, flood);
-  CHECK(w.notes().size() == lines_per_second_max);
+  CHECK(w.notes().size() == lines_per_second_max + 1);
+  CHECK(w.notes().back() == "f r: writes more than 500 lines a second; the rest is left out");
   const std::string tail = w.output.tail();
   CHECK(tail.size() == tail_bytes_max);
   CHECK(tail.ends_with("line 1998\nline 1999\n"));

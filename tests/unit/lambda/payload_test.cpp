@@ -118,7 +118,7 @@ TEST_CASE("payload: messages of a queue are records") {
   CHECK(records[0]["awsRegion"] == "us-east-1");
   CHECK(records[0]["attributes"] == json{{"ApproximateReceiveCount", "3"},
                                          {"SentTimestamp", "1767225600000"},
-                                         {"SenderId", "porteiro"},
+                                         {"SenderId", "000000000000"},
                                          {"ApproximateFirstReceiveTimestamp", "1767225600005"}});
   CHECK(records[0]["messageAttributes"]["kind"]["stringValue"] == "big");
   CHECK(records[0]["messageAttributes"]["kind"]["dataType"] == "String");
