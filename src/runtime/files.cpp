@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -196,6 +197,38 @@ Result<void> SystemFiles::replace(const std::string& path, std::string_view byte
 Result<void> SystemFiles::remove(const std::string& path) {
   if (::unlink(path.c_str()) != 0) return failed("remove", path);
   return success();
+}
+
+Result<std::unique_ptr<AppendFile>> SystemFiles::create(const std::string& path, bool executable) {
+  const mode_t mode = executable ? 0700 : 0600;
+  int fd = open_again(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL, mode);
+  if (fd < 0 && errno == ENOENT) {
+    std::error_code ignored;  // The next open tells.
+    std::filesystem::create_directories(parent_of(path), ignored);
+    fd = open_again(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL, mode);
+  }
+  if (fd < 0) return failed("make", path);
+  return std::unique_ptr<AppendFile>(std::make_unique<SystemAppend>(fd, path));
+}
+
+Result<void> SystemFiles::sync_all(const std::string& directory) {
+  const Descriptor opened(open_again(directory.c_str(), O_RDONLY | O_DIRECTORY));
+  if (!opened.open() || ::syncfs(opened.get()) != 0) return failed("sync", directory);
+  return success();
+}
+
+Result<void> SystemFiles::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return failed("rename", from);
+  PORTEIRO_TRY(sync_directory(parent_of(from)));
+  return sync_directory(parent_of(to));
+}
+
+Result<void> SystemFiles::remove_all(const std::string& path) {
+  std::error_code reason;
+  std::filesystem::remove_all(path, reason);
+  if (!reason) return success();
+  errno = reason.value();
+  return failed("remove", path);
 }
 
 Result<void> SystemFiles::lock(const std::string& directory) {

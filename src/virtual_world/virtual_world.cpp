@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 namespace porteiro::virtual_world {
 
@@ -77,6 +78,15 @@ Result<void> attempt(Disk& disk) {
 
 Error missing(const std::string& path) {
   return error(Errc::not_found, "there is no " + path, path);
+}
+
+void erase_below(Disk& disk, const std::string& from) {
+  const auto is_below = [&](const std::string& path) {
+    return path == from || path.starts_with(from + "/");
+  };
+  std::erase_if(disk.files, [&](const auto& file) { return is_below(file.first); });
+  std::erase_if(disk.modes, [&](const auto& file) { return is_below(file.first); });
+  std::erase_if(disk.directories, is_below);
 }
 
 class MemoryAppend final : public AppendFile {
@@ -182,6 +192,56 @@ Result<void> MemoryFiles::replace(const std::string& path, std::string_view byte
 Result<void> MemoryFiles::remove(const std::string& path) {
   PORTEIRO_TRY(attempt(*disk_));
   if (disk_->files.erase(path) == 0) return missing(path);
+  return success();
+}
+
+Result<std::unique_ptr<AppendFile>> MemoryFiles::create(const std::string& path, bool executable) {
+  PORTEIRO_TRY(attempt(*disk_));
+  if (disk_->directories.contains(path) || !disk_->files.try_emplace(path).second) {
+    return error(Errc::unavailable, "cannot make " + path + ": it exists", path);
+  }
+  if (executable) disk_->modes[path] = 0700;
+  for (std::size_t end = path.find('/', 1); end != std::string::npos;
+       end = path.find('/', end + 1)) {
+    disk_->directories.insert(path.substr(0, end));
+  }
+  return std::unique_ptr<AppendFile>(std::make_unique<MemoryAppend>(disk_, path));
+}
+
+Result<void> MemoryFiles::sync_all(const std::string& directory) {
+  PORTEIRO_TRY(attempt(*disk_));
+  if (!disk_->directories.contains(directory)) return missing(directory);
+  return success();
+}
+
+Result<void> MemoryFiles::rename(const std::string& from, const std::string& to) {
+  PORTEIRO_TRY(attempt(*disk_));
+  if (!disk_->files.contains(from) && !disk_->directories.contains(from)) return missing(from);
+  const auto moved = [&](const std::string& path) {
+    const bool is_below = path == from || path.starts_with(from + "/");
+    return is_below ? std::optional(to + path.substr(from.size())) : std::nullopt;
+  };
+  Disk next;
+  for (auto& [path, content] : disk_->files) {
+    if (const auto other = moved(path)) next.files[*other] = std::move(content);
+  }
+  for (auto& [path, mode] : disk_->modes) {
+    if (const auto other = moved(path)) next.modes[*other] = mode;
+  }
+  for (const std::string& path : disk_->directories) {
+    if (const auto other = moved(path)) next.directories.insert(*other);
+  }
+  erase_below(*disk_, from);
+  erase_below(*disk_, to);
+  disk_->files.merge(next.files);
+  disk_->modes.merge(next.modes);
+  disk_->directories.merge(next.directories);
+  return success();
+}
+
+Result<void> MemoryFiles::remove_all(const std::string& path) {
+  PORTEIRO_TRY(attempt(*disk_));
+  erase_below(*disk_, path);
   return success();
 }
 

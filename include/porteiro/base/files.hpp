@@ -44,6 +44,16 @@ class Files {
   // Writes, syncs and renames into place, mode 0600: afterwards the old or the new file is there.
   virtual Result<void> replace(const std::string& path, std::string_view bytes) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
+  // A new file, mode 0600 or (executable) 0700, and the directories it is in. Not durable, and not
+  // in place of another: unavailable.
+  virtual Result<std::unique_ptr<AppendFile>> create(const std::string& path, bool executable) = 0;
+  // All that was written below `directory` is durable afterwards. Blocks for long.
+  virtual Result<void> sync_all(const std::string& directory) = 0;
+  // A file or a directory, durably; `to` is not there, or is a file that gives way to one.
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  // A file, or a directory with all below; links are removed, not followed. Nothing there is no
+  // error.
+  virtual Result<void> remove_all(const std::string& path) = 0;
   // Takes the directory for this process until it ends. Errors: conflict (another holds it).
   virtual Result<void> lock(const std::string& directory) = 0;
 };

@@ -73,6 +73,10 @@ class MemoryFiles final : public Files {
                                                   std::uint64_t keep) override;
   Result<void> replace(const std::string& path, std::string_view bytes) override;
   Result<void> remove(const std::string& path) override;
+  Result<std::unique_ptr<AppendFile>> create(const std::string& path, bool executable) override;
+  Result<void> sync_all(const std::string& directory) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> remove_all(const std::string& path) override;
   Result<void> lock(const std::string& directory) override;
   Disk& disk() { return *disk_; }
 

@@ -10,32 +10,21 @@ using namespace porteiro::journal;
 namespace {
 
 // Files over the memory disk that know what was synced; a loss of power cuts the rest.
-class PowerFiles final : public Files {
+class PowerFiles final : public FilesOver {
  public:
-  explicit PowerFiles(Files& below, Life::Disk& disk) : files_(below), disk_(disk) {}
-  Result<void> make_directory(const std::string& path) override {
-    return files_.make_directory(path);
-  }
-  Result<std::vector<std::string>> list(const std::string& path) override {
-    return files_.list(path);
-  }
-  Result<std::string> read(const std::string& path) override { return files_.read(path); }
-  Result<unsigned> mode(const std::string& path) override { return files_.mode(path); }
-  Result<std::uint64_t> size(const std::string& path) override { return files_.size(path); }
-  Result<FileInfo> info(const std::string& path) override { return files_.info(path); }
+  explicit PowerFiles(Files& below, Life::Disk& disk) : FilesOver(below), disk_(disk) {}
   Result<void> remove(const std::string& path) override {
     synced_.erase(path);
-    return files_.remove(path);
+    return files.remove(path);
   }
-  Result<void> lock(const std::string& path) override { return files_.lock(path); }
   Result<void> replace(const std::string& path, std::string_view bytes) override {
-    PORTEIRO_TRY(files_.replace(path, bytes));
+    PORTEIRO_TRY(files.replace(path, bytes));
     synced_[path] = bytes.size();
     return success();
   }
   Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
                                                   std::uint64_t keep) override {
-    PORTEIRO_TRY(auto below, files_.open_append(path, keep));
+    PORTEIRO_TRY(auto below, files.open_append(path, keep));
     if (!synced_.contains(path)) synced_[path] = keep;
     return std::unique_ptr<AppendFile>(std::make_unique<Appender>(*this, path, std::move(below)));
   }
@@ -50,8 +39,8 @@ class PowerFiles final : public Files {
 
  private:
   struct Appender final : AppendFile {
-    Appender(PowerFiles& files, std::string where, std::unique_ptr<AppendFile> inner)
-        : owner(files), path(std::move(where)), below(std::move(inner)) {}
+    Appender(PowerFiles& of, std::string where, std::unique_ptr<AppendFile> inner)
+        : owner(of), path(std::move(where)), below(std::move(inner)) {}
     Result<void> append(std::string_view bytes) override { return below->append(bytes); }
     Result<void> sync() override {
       PORTEIRO_TRY(below->sync());
@@ -62,7 +51,6 @@ class PowerFiles final : public Files {
     std::string path;
     std::unique_ptr<AppendFile> below;
   };
-  Files& files_;
   Life::Disk& disk_;
   std::map<std::string, std::uint64_t> synced_;
 };

@@ -55,6 +55,39 @@ struct HeldOffload final : Offload {
   Lane lanes = 0;
 };
 
+// Hands all on to others; a test overrides what shall be different.
+struct FilesOver : Files {
+  explicit FilesOver(Files& below) : files(below) {}
+  Result<void> make_directory(const std::string& path) override {
+    return files.make_directory(path);
+  }
+  Result<std::vector<std::string>> list(const std::string& path) override {
+    return files.list(path);
+  }
+  Result<std::string> read(const std::string& path) override { return files.read(path); }
+  Result<unsigned> mode(const std::string& path) override { return files.mode(path); }
+  Result<std::uint64_t> size(const std::string& path) override { return files.size(path); }
+  Result<FileInfo> info(const std::string& path) override { return files.info(path); }
+  Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
+                                                  std::uint64_t keep) override {
+    return files.open_append(path, keep);
+  }
+  Result<void> replace(const std::string& path, std::string_view bytes) override {
+    return files.replace(path, bytes);
+  }
+  Result<void> remove(const std::string& path) override { return files.remove(path); }
+  Result<std::unique_ptr<AppendFile>> create(const std::string& path, bool executable) override {
+    return files.create(path, executable);
+  }
+  Result<void> sync_all(const std::string& directory) override { return files.sync_all(directory); }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return files.rename(from, to);
+  }
+  Result<void> remove_all(const std::string& path) override { return files.remove_all(path); }
+  Result<void> lock(const std::string& path) override { return files.lock(path); }
+  Files& files;
+};
+
 struct DiskWitness final : Witness {
   std::uint64_t bytes = 0;
   void wrote(Place place, std::string_view written) override {

@@ -218,22 +218,8 @@ TEST_CASE("journal: no snapshot before the log is twice as large as the last one
 
 TEST_CASE("journal: when a snapshot cannot be written the log goes on") {
   // Fails the one write of a snapshot, as a full disk may: the next one works.
-  struct NoSnapshot final : Files {
-    explicit NoSnapshot(Files& below) : files(below) {}
-    Result<void> make_directory(const std::string& path) override {
-      return files.make_directory(path);
-    }
-    Result<std::vector<std::string>> list(const std::string& path) override {
-      return files.list(path);
-    }
-    Result<std::string> read(const std::string& path) override { return files.read(path); }
-    Result<unsigned> mode(const std::string& path) override { return files.mode(path); }
-    Result<std::uint64_t> size(const std::string& path) override { return files.size(path); }
-    Result<FileInfo> info(const std::string& path) override { return files.info(path); }
-    Result<std::unique_ptr<AppendFile>> open_append(const std::string& path,
-                                                    std::uint64_t keep) override {
-      return files.open_append(path, keep);
-    }
+  struct NoSnapshot final : FilesOver {
+    using FilesOver::FilesOver;
     Result<void> replace(const std::string& path, std::string_view bytes) override {
       if (path.find(refused) != std::string::npos) {
         (void)files.replace(path, bytes.substr(0, placed));
@@ -241,9 +227,6 @@ TEST_CASE("journal: when a snapshot cannot be written the log goes on") {
       }
       return files.replace(path, bytes);
     }
-    Result<void> remove(const std::string& path) override { return files.remove(path); }
-    Result<void> lock(const std::string& path) override { return files.lock(path); }
-    Files& files;
     std::string refused = "snapshot-1";
     std::size_t placed = std::string::npos;  // Renamed into place all the same.
   };

@@ -108,3 +108,29 @@ TEST_CASE("files: a directory is one process's until that ends") {
   CHECK(other->files().lock(fixture.root).has_value());
   fixture.runtime = Runtime::create(1);
 }
+
+TEST_CASE("files: a folder of new files is moved into place, and goes as a whole") {
+  Fixture fixture;
+  Files& files = fixture.files();
+  REQUIRE(files.make_directory(fixture.root + "/code").has_value());
+  {
+    auto file = files.create(fixture.root + "/code/a.new/bin/run", true);
+    REQUIRE(file.has_value());
+    REQUIRE(file.value()->append("#!").has_value());
+    REQUIRE(file.value()->append("/bin/sh").has_value());
+  }
+  REQUIRE(files.create(fixture.root + "/code/a.new/data", false).has_value());
+  CHECK(files.create(fixture.root + "/code/a.new/data", false).error().code == Errc::unavailable);
+  CHECK(files.mode(fixture.root + "/code/a.new/bin/run").value() == 0700U);
+  CHECK(files.mode(fixture.root + "/code/a.new/data").value() == 0600U);
+  CHECK(files.sync_all(fixture.root + "/code").has_value());
+  CHECK(files.sync_all(fixture.root + "/nowhere").error().code == Errc::not_found);
+  REQUIRE(files.rename(fixture.root + "/code/a.new", fixture.root + "/code/a").has_value());
+  CHECK(files.list(fixture.root + "/code").value() == std::vector<std::string>{"a"});
+  CHECK(files.read(fixture.root + "/code/a/bin/run").value() == "#!/bin/sh");
+  CHECK(files.mode(fixture.root + "/code/a/bin/run").value() == 0700U);
+  CHECK(files.rename(fixture.root + "/code/b", fixture.root + "/code/c").error().code == Errc::not_found);
+  REQUIRE(files.remove_all(fixture.root + "/code/a").has_value());
+  CHECK(files.list(fixture.root + "/code").value().empty());
+  CHECK(files.remove_all(fixture.root + "/code/a").has_value());
+}

@@ -138,3 +138,30 @@ TEST_CASE("virtual_world: the disk fails from a given operation on and tears tha
   MemoryFiles after_restart(disk);
   CHECK(after_restart.read("log").value() == "abcdef");
 }
+
+TEST_CASE("virtual_world: a folder in memory is moved and removed like a real one") {
+  World world;
+  Files& files = world.files;
+  const std::string root = "/r";
+  REQUIRE(files.make_directory(root + "/code").has_value());
+  {
+    auto file = files.create(root + "/code/a.new/bin/run", true);
+    REQUIRE(file.has_value());
+    REQUIRE(file.value()->append("#!").has_value());
+    REQUIRE(file.value()->append("/bin/sh").has_value());
+  }
+  REQUIRE(files.create(root + "/code/a.new/data", false).has_value());
+  CHECK(files.create(root + "/code/a.new/data", false).error().code == Errc::unavailable);
+  CHECK(files.mode(root + "/code/a.new/bin/run").value() == 0700U);
+  CHECK(files.mode(root + "/code/a.new/data").value() == 0600U);
+  CHECK(files.sync_all(root + "/code").has_value());
+  CHECK(files.sync_all(root + "/nowhere").error().code == Errc::not_found);
+  REQUIRE(files.rename(root + "/code/a.new", root + "/code/a").has_value());
+  CHECK(files.list(root + "/code").value() == std::vector<std::string>{"a"});
+  CHECK(files.read(root + "/code/a/bin/run").value() == "#!/bin/sh");
+  CHECK(files.mode(root + "/code/a/bin/run").value() == 0700U);
+  CHECK(files.rename(root + "/code/b", root + "/code/c").error().code == Errc::not_found);
+  REQUIRE(files.remove_all(root + "/code/a").has_value());
+  CHECK(files.list(root + "/code").value().empty());
+  CHECK(files.remove_all(root + "/code/a").has_value());
+}
