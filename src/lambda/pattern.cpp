@@ -1,4 +1,4 @@
-#include "lambda/pattern.hpp"
+#include "porteiro/lambda/pattern.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
