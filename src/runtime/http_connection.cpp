@@ -191,7 +191,8 @@ bool Connection::make_room() {
     std::memmove(in_.get(), in_.get() + begin_, end_ - begin_);
   } else if (wanted > capacity_) {
     const ServerOptions& options = core_->options;
-    const std::size_t most = options.header_bytes_max + options.body_bytes_max + chunk_bytes_slack;
+    const std::size_t body_most = parser_ ? parser_->body_bytes_max() : options.body_bytes_max;
+    const std::size_t most = options.header_bytes_max + body_most + chunk_bytes_slack;
     if (wanted > most) return false;
     capacity_ = std::max({wanted, std::min(2 * capacity_, most), input_bytes_min});
     auto larger = std::make_unique_for_overwrite<char[]>(capacity_);
@@ -231,7 +232,7 @@ void Connection::begin_message() {
   parsed_ = begin_;
   if (begin_ == end_) return;
   const ServerOptions& options = core_->options;
-  parser_.emplace(map_, options.header_bytes_max, options.body_bytes_max, options.trailers);
+  parser_.emplace(map_, options);
   continued_ = false;
   since_ = core_->loop.now();
 }

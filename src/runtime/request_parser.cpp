@@ -9,13 +9,12 @@ namespace porteiro::runtime {
 
 namespace beast_http = boost::beast::http;
 
-RequestParser::RequestParser(MessageMap& map, std::size_t header_bytes_max,
-                             std::size_t body_bytes_max, bool trailers)
-    : map_(map), trailers_(trailers) {
+RequestParser::RequestParser(MessageMap& map, const ServerOptions& options)
+    : map_(map), options_(options), body_bytes_max_(options.body_bytes_max) {
   map_.fields.clear();
   map_.body = {};
-  header_limit(static_cast<std::uint32_t>(header_bytes_max));
-  body_limit(body_bytes_max);
+  header_limit(static_cast<std::uint32_t>(options.header_bytes_max));
+  body_limit(body_bytes_max_);
   eager(true);
 }
 
@@ -54,13 +53,17 @@ void RequestParser::on_request_impl(beast_http::verb verb, View method, View tar
                                     Code&) {
   map_.method = span(method);
   map_.target = span(target);
+  if (options_.may_be_large != nullptr && options_.may_be_large({target.data(), target.size()})) {
+    body_bytes_max_ = options_.large_body_bytes_max;
+    body_limit(body_bytes_max_);
+  }
   head_ = verb == beast_http::verb::head;
   http_1_0_ = version == 10;
 }
 
 void RequestParser::on_field_impl(beast_http::field field, View name, View value, Code& ec) {
   // A trailer must not pass for a header that was checked, unless nothing checks.
-  if (header_done_ && !trailers_) return;
+  if (header_done_ && !options_.trailers) return;
   if (value.data() < message_ || value.data() > end_) return refuse(400, ec);  // A folded line.
   if (header_done_) return map_.fields.push_back({span(name), span(value)});
   switch (field) {

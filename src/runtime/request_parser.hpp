@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "porteiro/base/http.hpp"
+#include "porteiro/runtime/runtime.hpp"
 
 namespace porteiro::runtime {
 
@@ -28,9 +29,8 @@ struct MessageMap {
 
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
-  // Fills `map`, which must outlive the parser. `trailers`: fields behind a chunked body are kept.
-  RequestParser(MessageMap& map, std::size_t header_bytes_max, std::size_t body_bytes_max,
-                bool trailers = false);
+  // Fills `map`, which must outlive the parser, as `options` must.
+  RequestParser(MessageMap& map, const ServerOptions& options);
 
   // Parses what of the message at `message` is new: `size` bytes from `from` on. `message` may have
   // moved since the last call. Gives the number of bytes that are done with.
@@ -42,6 +42,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   bool waits_for_continue() const { return expects_continue_ && is_header_done() && !is_done(); }
   bool head() const { return head_; }
   bool http_1_0() const { return http_1_0_; }
+  std::size_t body_bytes_max() const { return body_bytes_max_; }  // For this message.
 
  private:
   using View = boost::beast::string_view;
@@ -64,7 +65,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   void refuse(int status, Code& ec);
 
   MessageMap& map_;
-  const bool trailers_;
+  const ServerOptions& options_;
+  std::size_t body_bytes_max_;
   char* message_ = nullptr;
   const char* end_ = nullptr;
   int refusal_ = 400;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
@@ -14,6 +15,9 @@ struct ServerOptions {
   std::size_t connections_max = 10'000;      // More are answered 503 and closed.
   std::size_t header_bytes_max = 16u << 10;  // 431.
   std::size_t body_bytes_max = 1u << 20;     // 413.
+  // For a target of which this says yes, the other limit applies. May be null.
+  bool (*may_be_large)(std::string_view target) = nullptr;
+  std::size_t large_body_bytes_max = 0;
   std::size_t pipeline_max = 64;  // Unanswered requests of a connection; then it is not read.
   // Between requests, within one, and for the client's closing after the last. Duration::max():
   // nothing is timed.

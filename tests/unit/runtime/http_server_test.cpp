@@ -193,6 +193,29 @@ TEST_CASE("http_server: a chunked body of many small chunks fits, one beyond the
   CHECK(other.received().starts_with("HTTP/1.1 413 Content Too Large\r\n"));
 }
 
+TEST_CASE("http_server: some targets may have a larger body than others") {
+  Fixture fixture({.body_bytes_max = 1000,
+                   .may_be_large = [](std::string_view target) { return target == "/large"; },
+                   .large_body_bytes_max = 300'000});
+  const auto chunked = [](const std::string& target, std::size_t size) {
+    std::string request =
+        "POST " + target + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (; size > 0; size -= 1000) request += "3e8\r\n" + std::string(1000, 'x') + "\r\n";
+    return request + "0\r\n\r\n";
+  };
+  RawClient client(fixture.server->port());
+  client.send(post("/large", std::string(300'000, 'x')) + chunked("/large", 300'000) +
+              post("/small", std::string(1000, 'x')));
+  fixture.run(3, client);
+  CHECK(client.count("POST /large " + std::string(300'000, 'x')) == 2);
+  CHECK(client.received().ends_with("POST /small " + std::string(1000, 'x')));
+  for (const std::string& request :
+       {post("/large", std::string(300'001, 'x')), chunked("/large", 301'000),
+        post("/small", std::string(1001, 'x')), post("/large/", std::string(1001, 'x'))}) {
+    CHECK(refused(fixture, request).starts_with("HTTP/1.1 413 "));
+  }
+}
+
 TEST_CASE("http_server: HEAD and 204 have no body") {
   Fixture fixture;
   RawClient client(fixture.server->port());
