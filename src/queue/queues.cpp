@@ -23,8 +23,8 @@ Error undeclared(std::string_view queue) {
 
 struct Queues::State {
   State(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
-        Queues& self)
-      : writer(journal, journal.join("queues", self)),
+        std::string_view stream, Queues& self)
+      : writer(journal, journal.join(stream, self)),
         shared{environment, telemetry, writer, self, nullptr},
         tasks(shared, [this](std::string_view name) { return state_of(name); }) {}
 
@@ -64,8 +64,9 @@ void Queues::State::drop(Queue& queue) {
   queues.erase(std::string(queue.options().name));
 }
 
-Queues::Queues(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry)
-    : state_(std::make_unique<State>(environment, journal, telemetry, *this)) {}
+Queues::Queues(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
+               std::string_view stream)
+    : state_(std::make_unique<State>(environment, journal, telemetry, stream, *this)) {}
 Queues::~Queues() = default;
 
 Result<Queue*> Queues::declare(Options options) {

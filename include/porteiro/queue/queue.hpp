@@ -147,7 +147,9 @@ struct MoveTask {
 // All queues of an emulator: the names, the dead-letter links, and the journal's participant.
 class Queues : public journal::Participant {
  public:
-  Queues(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry);
+  // Joins the journal as `stream`: queues that nobody else shall see have one of their own.
+  Queues(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
+         std::string_view stream = "queues");
   ~Queues() override;
 
   // A queue of the config: not in the journal, not to be removed. Before the journal starts.
