@@ -55,21 +55,43 @@ struct Functions::State {
   std::size_t running() const {
     std::size_t count = 0;
     for (const auto& [name, pool] : pools) count += pool->running();
+    for (const auto& pool : removed) count += pool->running();
     return count;
   }
   void ended() {
+    if (!removed.empty()) sweep_soon();
     if (!stopped || running() > 0) return;
     for (const auto& [name, pool] : pools) pool->close();
     for (const auto& [name, pool] : pools) {
       if (pool->processes() > 0) return;
     }
+    if (!removed.empty()) return;  // Once they have been swept away, this comes again.
     if (stopped) shared.services.environment.scheduler.post(std::exchange(stopped, nullptr));
+  }
+
+  // Not from within a pool's own call.
+  void sweep_soon() {
+    if (std::exchange(sweeping, true)) return;
+    shared.services.environment.scheduler.post([this, weak = std::weak_ptr(alive)] {
+      if (weak.expired()) return;
+      sweeping = false;
+      for (const auto& pool : removed) {
+        if (pool->running() == 0) pool->close();
+      }
+      std::erase_if(removed, [](const std::unique_ptr<Pool>& pool) {
+        return pool->running() == 0 && pool->processes() == 0;
+      });
+      if (removed.empty()) ended();
+    });
   }
 
   Shared shared;
   StringMap<std::unique_ptr<Pool>> pools;
+  std::vector<std::unique_ptr<Pool>> removed;  // Something of them runs still.
+  bool sweeping = false;
   std::vector<std::unique_ptr<Source>> sources;
   Task stopped;
+  std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 
 Functions::Functions(Services services, telemetry::Telemetry& telemetry)
@@ -93,6 +115,18 @@ Result<void> Functions::create(FunctionOptions options, std::unique_ptr<Function
 
 Result<void> Functions::create(FunctionOptions options, std::unique_ptr<Workers> workers) {
   return state_->create(std::move(options), std::move(workers));
+}
+
+Result<void> Functions::remove(std::string_view name) {
+  const auto found = state_->pools.find(name);
+  if (found == state_->pools.end()) return no_function(name);
+  if (found->second->fed()) {
+    return error(Errc::conflict, "a source feeds the function " + std::string(name), "function");
+  }
+  state_->removed.push_back(std::move(found->second));
+  state_->pools.erase(found);
+  state_->sweep_soon();
+  return ok();
 }
 
 void Functions::invoke(std::string_view function, std::vector<events::Event> events,
@@ -152,6 +186,7 @@ void Functions::stop(Task done) {
 void Functions::reset() {
   for (const auto& source : state_->sources) source->reset();
   for (const auto& [name, pool] : state_->pools) pool->reset();
+  for (const auto& pool : state_->removed) pool->reset();
   state_->ended();
 }
 

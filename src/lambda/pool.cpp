@@ -100,7 +100,8 @@ void Pool::attempt(const std::shared_ptr<Run>& run) {
     }
   }
   shared_.next_id.low += 0x9e3779b97f4a7c15U;
-  invocation.id = shared_.next_id;
+  const bool named = invocation.direct && invocation.direct->request;
+  invocation.id = named ? invocation.direct->request : shared_.next_id;
   run->started = now;
   ++counters_.invocations;
   counters_.cold += invocation.cold;

@@ -38,7 +38,8 @@ struct Reply {
 // What only an invocation by the Lambda service has: what it brings, and what it wants to know
 // beside the reply, which is set when it ends.
 struct Direct {
-  std::string payload;             // JSON.
+  Id request{};                    // What the invocation is called; zero: that is left open.
+  std::string payload{};           // JSON.
   std::string client_context{};    // JSON; empty: none.
   std::string cognito_identity{};  // Likewise.
   std::string error{};     // A failure as AWS's object {"errorType":…}; empty: there is none.

@@ -51,6 +51,11 @@ class Functions {
   // One that runs outside, in workers of its own.
   Result<void> create(FunctionOptions options, std::unique_ptr<Workers> workers);
 
+  // A function that no source feeds goes; its name is free at once. What it runs, and what waits
+  // for it, ends undisturbed, then its workers are asked to end. Errors: not_found, conflict (a
+  // source feeds it).
+  Result<void> remove(std::string_view name);
+
   // Runs one invocation, waiting for a free worker. Retries are applied. Errors: not_found,
   // limit_exceeded (too many wait), timeout, unavailable (the worker crashed), the function's own.
   // `done` may run at once.

@@ -311,3 +311,59 @@ TEST_CASE("functions: options and names are checked") {
   CHECK(create(o).error().at == "timeout");
   CHECK(errc_of(b.ask("missing", b.event("x"))) == Errc::not_found);
 }
+
+// Goal: a function that is replaced does not take what runs with it.
+TEST_CASE("functions: one that is removed ends what it runs, and its name is free at once") {
+  Bench bench;
+  std::vector<Completion> running;
+  const auto create = [&](const std::string& answer) {
+    FunctionOptions options;
+    options.name = "orders";
+    options.concurrency_max = 1;
+    bench.make(std::move(options), [&running, answer](const auto&, Services&, Completion done) {
+      if (answer == "old") return running.push_back(std::move(done));
+      done(Reply{.body = answer});
+    });
+  };
+  std::vector<std::string> replies;
+  const auto invoke = [&] {
+    auto direct = std::make_shared<Direct>();
+    direct->payload = "{}";
+    bench.functions->invoke("orders", direct, [&](Result<Reply> reply) {
+      replies.push_back(reply ? reply.value().body : reply.error().detail);
+    });
+  };
+  CHECK(bench.functions->remove("orders").error().code == Errc::not_found);
+  create("old");
+  invoke();
+  invoke();  // Waits for the only worker.
+  REQUIRE(bench.functions->remove("orders").has_value());
+  create("new");
+  invoke();
+  bench.settle();
+  CHECK(replies == std::vector<std::string>{"new"});
+  CHECK(bench.functions->running() == 2);
+  bool stopped = false;
+  bench.functions->stop([&] { stopped = true; });
+  bench.settle();
+  CHECK_FALSE(stopped);
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(running.size() == 1);
+    Completion done = std::move(running.front());
+    running.clear();
+    done(Reply{.body = "old"});
+    bench.settle();
+  }
+  CHECK(replies == std::vector<std::string>{"new", "old", "old"});
+  CHECK(stopped);
+}
+
+TEST_CASE("functions: one that a source feeds is not removed") {
+  Bench bench;
+  bench.make("sink", "echo", json::object());
+  queue::Options options;
+  options.name = "in";
+  queue::Queue& queue = bench.make_queue(std::move(options));
+  REQUIRE(bench.functions->add_source(queue, {.queue = "in", .function = "sink"}, nullptr));
+  CHECK(bench.functions->remove("sink").error().code == Errc::conflict);
+}
