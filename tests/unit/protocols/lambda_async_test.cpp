@@ -1,0 +1,291 @@
+#include "porteiro/lambda/worker.hpp"
+#include "unit/protocols/lambda_client.hpp"
+
+using namespace porteiro;
+using namespace porteiro::protocols;
+using namespace porteiro::protocols::test;
+
+namespace {
+
+constexpr const char* failure = R"({"errorType":"E","errorMessage":"no"})";
+
+LambdaReply submit(LambdaClient& client, const std::string& function,
+                   const std::string& payload = R"({"n":1})") {
+  const LambdaReply reply = client.send("POST", client.path(function, "/invocations"), payload,
+                                        {{"X-Amz-Invocation-Type", "Event"}});
+  INFO(reply.body);
+  REQUIRE(reply.status == 202);
+  CHECK(reply.body.empty());
+  client.settle();
+  return reply;
+}
+
+void configure(LambdaClient& client, const std::string& function, const json& config) {
+  client.ok("PUT", "/2019-09-25/functions/" + function + "/event-invoke-config", config);
+}
+
+}  // namespace
+
+TEST_CASE("lambda: an asynchronous invocation is accepted, then runs once") {
+  LambdaClient client;
+  client.create("orders");
+  const LambdaReply reply = submit(client, "orders");
+  REQUIRE(client.invocations.size() == 1);
+  CHECK(client.invocations.front().direct->payload == R"({"n":1})");
+  CHECK(lambda::to_uuid(client.invocations.front().direct->request) ==
+        reply.header("x-amzn-RequestId"));
+  CHECK_FALSE(client.service->idle());
+  client.answer("1");
+  client.world.scheduler.run_for(1h);
+  CHECK(client.invocations.empty());
+  CHECK(client.service->idle());
+  CHECK(client.queues->names().empty());  // No client of SQS sees where it waited.
+}
+
+// Goal: what fails is tried again after 1 and 2 minutes, then told of, and then it is over.
+TEST_CASE("lambda: a failed event is tried twice more, then told of at its destination") {
+  LambdaClient client;
+  client.create("orders");
+  const std::string target = client.queue("failures");
+  configure(client, "orders", {{"DestinationConfig", {{"OnFailure", {{"Destination", target}}}}}});
+  const LambdaReply reply = submit(client, "orders");
+  client.answer("", failure);
+  client.world.scheduler.run_for(59s);
+  CHECK(client.invocations.empty());
+  client.world.scheduler.run_for(1s);
+  client.answer("", failure);
+  client.world.scheduler.run_for(119s);
+  CHECK(client.invocations.empty());
+  client.world.scheduler.run_for(1s);
+  REQUIRE(client.invocations.size() == 1);
+  CHECK(lambda::to_uuid(client.invocations.front().direct->request) ==
+        reply.header("x-amzn-RequestId"));
+  CHECK(client.received("failures").empty());
+  client.answer("", failure);
+  const auto records = client.received("failures");
+  REQUIRE(records.size() == 1);
+  const json record = json::parse(records.front());
+  CHECK(record["version"] == "1.0");
+  CHECK(record["requestContext"]["condition"] == "RetriesExhausted");
+  CHECK(record["requestContext"]["approximateInvokeCount"] == 3);
+  CHECK(record["requestContext"]["functionArn"] ==
+        "arn:aws:lambda:us-east-1:000000000000:function:orders:$LATEST");
+  CHECK(record["requestContext"]["requestId"] == reply.header("x-amzn-RequestId"));
+  CHECK(record["requestPayload"]["n"] == 1);
+  CHECK(record["responseContext"]["functionError"] == "Unhandled");
+  CHECK(record["responsePayload"]["errorType"] == "E");
+  client.world.scheduler.run_for(6h);
+  CHECK(client.invocations.empty());
+  CHECK(client.service->idle());
+}
+
+TEST_CASE("lambda: success is told of at another function or a queue") {
+  LambdaClient client;
+  client.create("orders");
+  const json next = client.create("next");
+  configure(client, "orders",
+            {{"DestinationConfig", {{"OnSuccess", {{"Destination", next["FunctionArn"]}}}}}});
+  submit(client, "orders");
+  client.answer(R"({"total":7})");
+  REQUIRE(client.invocations.size() == 1);
+  CHECK(client.invocations.front().key == "next");
+  const json record = json::parse(client.invocations.front().direct->payload);
+  CHECK(record["requestContext"]["condition"] == "Success");
+  CHECK(record["responsePayload"]["total"] == 7);
+  CHECK_FALSE(record["responseContext"].contains("functionError"));
+}
+
+TEST_CASE("lambda: the dead-letter queue gets the payload, with what went wrong") {
+  LambdaClient client;
+  const std::string target = client.queue("dead");
+  client.create("orders", {{"DeadLetterConfig", {{"TargetArn", target}}}});
+  configure(client, "orders", {{"MaximumRetryAttempts", 0}});
+  submit(client, "orders");
+  client.answer("", failure);
+  const auto delivery = client.queues->find("dead")->receive(1);
+  REQUIRE(delivery.size() == 1);
+  CHECK(delivery[0].message.body == R"({"n":1})");
+  std::map<std::string, std::string> attributes;
+  for (const auto& attribute : delivery[0].message.attributes) {
+    attributes[attribute.name] = attribute.value;
+  }
+  CHECK(attributes["ErrorMessage"] == "no");
+  CHECK(attributes["ErrorCode"] == "200");
+  CHECK(attributes["RequestID"].size() == 36);
+}
+
+TEST_CASE("lambda: an event without a place waits, and is given up when it is too old") {
+  LambdaClient client;
+  client.create("orders");
+  const std::string target = client.queue("failures");
+  configure(client, "orders",
+            {{"MaximumEventAgeInSeconds", 60},
+             {"DestinationConfig", {{"OnFailure", {{"Destination", target}}}}}});
+  const std::string concurrency = "/2017-10-31/functions/orders/concurrency";
+  client.ok("PUT", concurrency, {{"ReservedConcurrentExecutions", 0}});
+  submit(client, "orders");
+  client.world.scheduler.run_for(30s);
+  CHECK(client.invocations.empty());
+  client.ok("PUT", concurrency, {{"ReservedConcurrentExecutions", 1}});
+  client.settle();
+  CHECK(client.invocations.size() == 1);  // At once.
+  submit(client, "orders");
+  client.world.scheduler.run_for(3min);  // The first runs on, and is not run twice.
+  CHECK(client.invocations.size() == 1);
+  const auto records = client.received("failures");
+  REQUIRE(records.size() == 1);
+  const json record = json::parse(records.front());
+  CHECK(record["requestContext"]["condition"] == "EventAgeExceeded");
+  CHECK(record["requestContext"]["approximateInvokeCount"] == 0);
+  CHECK_FALSE(record.contains("responsePayload"));
+  client.answer("1");
+  CHECK(client.service->idle());
+}
+
+TEST_CASE("lambda: events of a deleted function are dropped, and what is full is tried again") {
+  LambdaClient client;
+  client.create("orders");
+  submit(client, "orders");
+  client.invocations.front().done(error(Errc::limit_exceeded, "too many wait"));
+  client.invocations.clear();
+  client.world.scheduler.run_for(1s);
+  REQUIRE(client.invocations.size() == 1);
+  client.ok("DELETE", client.path("orders"), nullptr, 204);
+  client.answer("", failure);
+  CHECK(client.service->idle());
+  client.create("orders");
+  client.world.scheduler.run_for(1h);
+  CHECK(client.invocations.empty());
+}
+
+TEST_CASE("lambda: events outlive a restart, those that ran as well") {
+  LambdaClient::Setup setup;
+  setup.kept = true;
+  {
+    LambdaClient client(setup);
+    client.create("orders");
+    client.create("other");
+    submit(client, "orders");
+    REQUIRE(client.invocations.size() == 1);
+    client.answer("", failure);
+    submit(client, "other");
+    REQUIRE(client.invocations.size() == 1);
+  }
+  LambdaClient client(setup);
+  client.world.scheduler.run_for(61s);  // A minute after the first failure; the lease's end.
+  REQUIRE(client.invocations.size() == 2);
+  const bool first = client.invocations.front().key == "orders";
+  CHECK(client.invocations[first ? 1 : 0].key == "other");
+  client.answer("1");
+  client.answer("1");
+  CHECK(client.service->idle());
+}
+
+TEST_CASE("lambda: event invoke configs are kept by qualifier, within bounds") {
+  LambdaClient client;
+  client.create("orders", {{"Publish", true}});
+  const std::string path = "/2019-09-25/functions/orders/event-invoke-config";
+  check_error(client.send("GET", path), 404, "ResourceNotFoundException", "EventInvokeConfig");
+  check_error(client.call("POST", path, json::object()), 404, "ResourceNotFoundException");
+  const json put = client.ok("PUT", path, {{"MaximumRetryAttempts", 1}});
+  CHECK(put["FunctionArn"] == "arn:aws:lambda:us-east-1:000000000000:function:orders:$LATEST");
+  const json updated = client.ok("POST", path, {{"MaximumEventAgeInSeconds", 60}});
+  CHECK(updated["MaximumRetryAttempts"] == 1);
+  CHECK(updated["MaximumEventAgeInSeconds"] == 60);
+  client.ok("PUT", path + "?Qualifier=1", {{"MaximumRetryAttempts", 0}});
+  CHECK(client.ok("GET", path + "/list")["FunctionEventInvokeConfigs"].size() == 2);
+  client.ok("DELETE", path + "?Qualifier=1", nullptr, 204);
+  for (const json& bad :
+       {json{{"MaximumRetryAttempts", 3}}, json{{"MaximumRetryAttempts", -1}},
+        json{{"MaximumEventAgeInSeconds", 59}}, json{{"MaximumEventAgeInSeconds", 21601}}}) {
+    check_error(client.call("PUT", path, bad), 400, "ValidationException");
+  }
+  for (const char* target :
+       {"arn:aws:sns:us-east-1:000000000000:x", "x", "arn:aws:sqs:us-east-1:000000000000:none",
+        "arn:aws:sqs:us-east-1:111111111111:x"}) {
+    check_error(client.call("PUT", path,
+                            {{"DestinationConfig", {{"OnFailure", {{"Destination", target}}}}}}),
+                400, "InvalidParameterValueException", "OnFailure");
+  }
+}
+
+TEST_CASE("lambda: event source mappings begin, change and end") {
+  LambdaClient client;
+  client.create("orders");
+  const std::string arn = client.queue("in");
+  const std::string path = "/2015-03-31/event-source-mappings";
+  const json made =
+      client.ok("POST", path + "/",
+                {{"FunctionName", "orders"},
+                 {"EventSourceArn", arn},
+                 {"BatchSize", 100},
+                 {"MaximumBatchingWindowInSeconds", 5},
+                 {"FunctionResponseTypes", {"ReportBatchItemFailures"}},
+                 {"ScalingConfig", {{"MaximumConcurrency", 2}}},
+                 {"FilterCriteria", {{"Filters", {{{"Pattern", R"({"body":{"a":[1]}})"}}}}}}},
+                202);
+  CHECK(made["State"] == "Creating");
+  const std::string one = path + "/" + made["UUID"].get<std::string>();
+  const json got = client.ok("GET", one);
+  CHECK(got["State"] == "Enabled");
+  CHECK(got["FilterCriteria"]["Filters"][0]["Pattern"] == R"({"body":{"a":[1]}})");
+  REQUIRE(client.mappings.running.size() == 1);
+  const lambda::MappingOptions& options = client.mappings.running.begin()->second;
+  CHECK(options.queue == "in");
+  CHECK(options.function == "orders");
+  CHECK(options.batch_max == 100);
+  CHECK(options.window == 5s);
+  CHECK(options.filters.size() == 1);
+  CHECK(options.concurrency_max == 2);
+  CHECK(options.reports_failures);
+  check_error(client.call("POST", path, {{"FunctionName", "orders"}, {"EventSourceArn", arn}}), 409,
+              "ResourceConflictException", "already exists");
+  const json off = client.ok("PUT", one, {{"Enabled", false}, {"BatchSize", 5}}, 202);
+  CHECK(off["BatchSize"] == 5);
+  CHECK(client.mappings.running.empty());
+  client.ok("PUT", one, {{"Enabled", true}}, 202);
+  CHECK(client.mappings.running.size() == 1);
+  CHECK(client.ok("GET", path + "?FunctionName=orders")["EventSourceMappings"].size() == 1);
+  CHECK(client.ok("GET", path + "?FunctionName=other")["EventSourceMappings"].empty());
+  CHECK(client.ok("GET", path + "?EventSourceArn=" + arn)["EventSourceMappings"].size() == 1);
+  client.ok("DELETE", client.path("orders"), nullptr, 204);
+  CHECK(client.mappings.running.empty());
+  client.create("orders");
+  CHECK(client.mappings.running.size() == 1);
+  CHECK(client.ok("DELETE", one, nullptr, 202)["State"] == "Deleting");
+  CHECK(client.mappings.running.empty());
+  check_error(client.send("GET", one), 404, "ResourceNotFoundException");
+}
+
+TEST_CASE("lambda: what a mapping cannot be is refused") {
+  LambdaClient client;
+  client.create("orders");
+  client.create("slow", {{"Timeout", 31}});
+  const std::string arn = client.queue("in");
+  const auto refused = [&](const json& more, int status, const std::string& type,
+                           const std::string& text) {
+    json body = {{"FunctionName", "orders"}, {"EventSourceArn", arn}};
+    body.update(more);
+    CAPTURE(text);
+    check_error(client.call("POST", "/2015-03-31/event-source-mappings", body), status, type, text);
+  };
+  const std::string value = "InvalidParameterValueException";
+  refused({{"FunctionName", "nobody"}}, 404, "ResourceNotFoundException", "nobody");
+  refused({{"FunctionName", nullptr}}, 400, "ValidationException", "functionName");
+  refused({{"EventSourceArn", nullptr}}, 400, value, "EventSourceArn");
+  refused({{"EventSourceArn", "arn:aws:kinesis:us-east-1:000000000000:stream/x"}}, 400, value,
+          "Unrecognized event source");
+  refused({{"EventSourceArn", "arn:aws:sqs:us-east-1:000000000000:none"}}, 400, value,
+          "NonExistentQueue");
+  refused({{"BatchSize", 0}}, 400, "ValidationException", "batchSize");
+  refused({{"BatchSize", 11}}, 400, value, "Maximum batch window");
+  refused({{"MaximumBatchingWindowInSeconds", 301}}, 400, "ValidationException", "at 'maximum");
+  refused({{"ScalingConfig", {{"MaximumConcurrency", 1}}}}, 400, "ValidationException",
+          "maximumConcurrency");
+  refused({{"FunctionResponseTypes", {"Other"}}}, 400, "ValidationException", "Report");
+  refused({{"FilterCriteria", {{"Filters", {{{"Pattern", "{"}}}}}}}, 400, value,
+          "Invalid filter pattern");
+  refused({{"StartingPosition", "LATEST"}}, 400, value, "StartingPosition");
+  refused({{"FunctionName", "slow"}}, 400, value, "less than Function timeout");
+  CHECK(client.mappings.running.empty());
+}
