@@ -60,12 +60,9 @@ std::size_t Pool::free() const {
 }
 
 void Pool::submit(std::shared_ptr<Run> run) {
-  const bool paused = crew_ && crew_->pause() > Duration::zero();
+  if (crew_) static_cast<void>(crew_->pause());  // New code ends one.
   if (free() > 0 && waiting_.empty()) return begin(std::move(run));
-  if (paused && run->invocation.direct && crew_->idle() == 0) {  // Who waits is told why.
-    run->invocation.direct->error = crew_->last_failure().object;
-    return deliver(*run, crew_->last_failure().error, false);
-  }
+  if (cannot_start()) return refuse(*run);
   if (waiting_.size() < waiting_max) {
     waiting_.push_back(std::move(run));
     if (crew_ && free() > 0) freed();  // New code has ended a pause.
@@ -75,6 +72,18 @@ void Pool::submit(std::shared_ptr<Run> run) {
           error(Errc::limit_exceeded,
                 "too many invocations of " + options_.name + " wait for a worker; try again later"),
           false);
+}
+
+// Starts fail, and no worker is there that could become free.
+bool Pool::cannot_start() const {
+  return crew_ && crew_->paused() && crew_->idle() == 0 && active_.empty();
+}
+
+// Nobody waits for a start that will fail: others may use the same queue.
+void Pool::refuse(Run& run) {
+  run.outside = true;
+  if (run.invocation.direct) run.invocation.direct->error = crew_->last_failure().object;
+  deliver(run, crew_->last_failure().error, false);
 }
 
 void Pool::begin(std::shared_ptr<Run> run) {
@@ -256,6 +265,11 @@ void Pool::freed() {
     std::shared_ptr<Run> next = std::move(waiting_.front());
     waiting_.pop_front();
     begin(std::move(next));
+  }
+  while (cannot_start() && !waiting_.empty()) {
+    const std::shared_ptr<Run> next = std::move(waiting_.front());
+    waiting_.pop_front();
+    refuse(*next);
   }
   draining_ = false;
   if (sources_.empty()) return;

@@ -79,6 +79,8 @@ class Pool {
 
  private:
   Pool(Shared& shared, FunctionOptions options);
+  bool cannot_start() const;
+  void refuse(Run& run);
   void begin(std::shared_ptr<Run> run);
   void attempt(const std::shared_ptr<Run>& run);
   void start_worker(const std::shared_ptr<Run>& run, Duration work);

@@ -271,23 +271,22 @@ TEST_CASE("crew: starts that fail pause longer and longer, until new code comes"
   CHECK(told->error == R"({"errorType":"Broken"})");
   CHECK(o.stage.made == 1);
 
-  o.invoke();  // Waits for the pause to end.
   Duration pause = 100ms;
   for (int i = 2; i < 12; ++i) {
     o.wait(pause - 1ms);
+    o.invoke();
     CHECK(o.stage.made == i - 1);
     o.wait(1ms);
+    o.invoke();
     REQUIRE(o.stage.made == i);
     o.worker().start(broken());
-    o.invoke();
     pause = std::min<Duration>(2 * pause, 10s);
   }
-  CHECK(o.b.functions->running() == 1);
+  CHECK(o.b.functions->running() == 0);
   o.stage.version = 2;
   o.stage.starts = true;
   o.invoke();
-  CHECK(o.b.functions->running() == 2);
-  REQUIRE(o.stage.alive.size() == 2);  // Both at once.
+  REQUIRE(o.stage.alive.size() == 1);
   o.worker(0).answer(Reply{200, {}, "mended"});
   CHECK(o.out.back() == "mended");
 }
@@ -308,6 +307,38 @@ TEST_CASE("crew: while starts fail, a queue keeps its messages") {
   CHECK(q.depth().ready == 0);
   REQUIRE(o.stage.alive.size() == 1);
   CHECK(o.worker().ids.empty());
+}
+
+TEST_CASE("crew: a function that cannot start holds up no other of the same queue") {
+  Outside o(1);
+  o.stage.starts = false;
+  o.make();
+  o.b.make(FunctionOptions{.name = "sound"},
+           [](std::shared_ptr<const Invocation>, Services&, Completion done) {
+             done(Reply{200, {}, "sound"});
+           });
+  queue::Queue& q = o.b.make_queue({.name = "q", .visibility_timeout = 30s});
+  std::vector<std::string> replies;
+  SourceOptions shared{.queue = "q"};
+  shared.by_type = {{"broken", "f"}, {"sound", "sound"}};
+  REQUIRE(o.b.functions
+              ->add_source(q, shared,
+                           [&](const events::Event&, Result<Reply> outcome) {
+                             replies.emplace_back(outcome ? outcome.value().body
+                                                          : to_string(outcome.error().code));
+                           })
+              .has_value());
+  o.b.send(q, o.b.event("broken"), true);
+  o.b.send(q, o.b.event("broken"), true);  // Waits for the only worker.
+  o.b.settle();
+  o.worker().start(broken());
+  CHECK(replies == std::vector<std::string>{"internal", "internal"});
+  o.b.send(q, o.b.event("broken"), true);
+  o.b.send(q, o.b.event("broken"));
+  o.b.send(q, o.b.event("sound"), true);
+  o.b.settle();
+  CHECK(replies == std::vector<std::string>{"internal", "internal", "internal", "sound"});
+  CHECK(q.depth().total() == 1);  // The one that is kept comes again.
 }
 
 TEST_CASE("crew: a client that waits hears of a failure at once; a kept message is tried again") {
