@@ -1,5 +1,6 @@
 #include "porteiro/emulator/emulator.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -137,7 +138,7 @@ Result<void> Assembly::open_stores() {
 
 Result<void> Assembly::open_functions(const lambda::Registry& registry) {
   services_.emplace(lambda::Services{environment_, telemetry_, stores_, *sealer_, *tokens_});
-  functions_ = std::make_unique<lambda::Functions>(*services_, telemetry_);
+  functions_ = std::make_unique<lambda::Functions>(*services_, telemetry_, *queues_);
   if (environment_.processes != nullptr) {
     PORTEIRO_TRY(check_code(options_, environment_.files));
   }
@@ -202,13 +203,14 @@ Result<void> Assembly::add_sources() {
     queue->on_lost([this](const queue::Message& message, bool dead_lettered) {
       gateway_->lost(message, dead_lettered);
     });
-    lambda::Functions::Replied replied;
-    if (!source.by_type.empty()) {
-      replied = [this](const events::Event& event, Result<lambda::Reply> outcome) {
-        gateway_->reply(event, std::move(outcome));
-      };
-    }
-    PORTEIRO_TRY(functions_->add_source(*queue, source, std::move(replied)));
+    PORTEIRO_TRY(functions_->add_source(
+        *queue, source, [this](const events::Event& event, Result<lambda::Reply> outcome) {
+          gateway_->reply(event, std::move(outcome));
+        }));
+  }
+  for (lambda::MappingOptions mapping : options_.mappings) {
+    mapping.id = make_id(environment_.entropy);
+    functions_->map(std::move(mapping));
   }
   return ok();
 }
@@ -256,10 +258,11 @@ void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
 
 bool Assembly::idle() {
   if (functions_->running() > 0 || gateway_->waiting() > 0 || !models_->level()) return false;
-  for (const lambda::SourceOptions& source : options_.sources) {
-    if (queues_->find(source.queue)->depth().total() > 0) return false;
-  }
-  return true;
+  const auto empty = [this](const auto& source) {
+    return queues_->find(source.queue)->depth().total() == 0;
+  };
+  return std::all_of(options_.sources.begin(), options_.sources.end(), empty) &&
+         std::all_of(options_.mappings.begin(), options_.mappings.end(), empty);
 }
 
 }  // namespace

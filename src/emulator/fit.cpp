@@ -51,6 +51,25 @@ Result<void> check_dead_letters(const Options& options, const queue::Options& qu
   return ok();
 }
 
+// AWS Lambda: "Configuring an Amazon SQS queue".
+Result<void> check_batch(const Options& options, const lambda::MappingOptions& mapping,
+                         std::ptrdiff_t place) {
+  const auto queue =
+      std::find_if(options.queues.begin(), options.queues.end(),
+                   [&](const queue::Options& each) { return each.name == mapping.queue; });
+  if (queue == options.queues.end() || !queue->fifo) return ok();
+  const std::string pointer = "/sources/" + std::to_string(place);
+  if (mapping.batch_max > 10) {
+    return error(Errc::invalid, "from a FIFO queue come at most 10 messages at once",
+                 pointer + "/batch");
+  }
+  if (mapping.window > Duration::zero()) {
+    return error(Errc::invalid, "messages of a FIFO queue do not wait for a fuller batch",
+                 pointer + "/window");
+  }
+  return ok();
+}
+
 }  // namespace
 
 Result<void> check_fit(const Options& options) {
@@ -58,12 +77,13 @@ Result<void> check_fit(const Options& options) {
     PORTEIRO_TRY(check_dead_letters(options, queue));
   }
   for (const lambda::SourceOptions& source : options.sources) {
-    if (!source.function.empty()) {
-      PORTEIRO_TRY(check_visibility(options, source.queue, source.function));
-    }
     for (const auto& [type, function] : source.by_type) {
       PORTEIRO_TRY(check_visibility(options, source.queue, function));
     }
+  }
+  for (const lambda::MappingOptions& mapping : options.mappings) {
+    PORTEIRO_TRY(check_visibility(options, mapping.queue, mapping.function));
+    PORTEIRO_TRY(check_batch(options, mapping, &mapping - options.mappings.data()));
   }
   return ok();
 }

@@ -187,13 +187,14 @@ Result<void> Reader::read_sqs() {
   options_.sqs.queues_max = number(sqs, "queues");
   options_.sqs.depth_max = number(sqs, "depth");
   options_.sqs.polls_max = number(sqs, "polls");
+  const auto accepts = [this](const std::string& queue) {
+    return text_or_empty(config_.at("queues").at(queue), "accepts");
+  };
   for (const lambda::SourceOptions& source : options_.sources) {
-    const json& described = config_.at("queues").at(source.queue);
-    const std::string accepts = text_or_empty(described, "accepts");
-    const bool of_routes = !source.by_type.empty();
-    if (accepts == "events" || (accepts.empty() && of_routes)) {
-      options_.sqs.events_only.insert(source.queue);
-    }
+    if (accepts(source.queue) != "any") options_.sqs.events_only.insert(source.queue);
+  }
+  for (const lambda::MappingOptions& mapping : options_.mappings) {
+    if (accepts(mapping.queue) == "events") options_.sqs.events_only.insert(mapping.queue);
   }
   return ok();
 }
@@ -350,23 +351,39 @@ Result<void> Reader::add_route_source(const json& route, const std::string& poin
   return ok();
 }
 
+Result<std::vector<lambda::Pattern>> read_filters(const json& filters, const std::string& pointer) {
+  std::vector<lambda::Pattern> patterns;
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    auto pattern = lambda::Pattern::parse(filters[i].dump());
+    if (!pattern) {
+      const std::string where = pointer + "/filters/" + std::to_string(i) + pattern.error().at;
+      return error(Errc::invalid, pattern.error().detail, where);
+    }
+    patterns.push_back(std::move(pattern).value());
+  }
+  return patterns;
+}
+
 Result<void> Reader::read_sources() {
   const json& sources = config_.at("sources");
-  const std::size_t of_routes = options_.sources.size();
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    lambda::SourceOptions source;
+    const std::string pointer = "/sources/" + std::to_string(i);
+    lambda::MappingOptions source;
     source.queue = text(sources[i], "queue");
     source.function = text(sources[i], "function");
-    source.batch_max = number(sources[i], "batch");
+    source.batch_max = static_cast<std::uint32_t>(number(sources[i], "batch"));
     source.window = duration(sources[i], "window");
-    for (std::size_t other = 0; other < of_routes; ++other) {
-      if (options_.sources[other].queue == source.queue) {
+    source.concurrency_max = static_cast<std::uint32_t>(number(sources[i], "concurrency"));
+    source.reports_failures = sources[i].at("report_failures").get<bool>();
+    PORTEIRO_TRY(source.filters, read_filters(sources[i].at("filters"), pointer));
+    for (const lambda::SourceOptions& route : options_.sources) {
+      if (route.queue == source.queue) {
         return error(Errc::invalid,
                      "routes use the queue \"" + source.queue + "\"; a source needs its own",
-                     "/sources/" + std::to_string(i) + "/queue");
+                     pointer + "/queue");
       }
     }
-    options_.sources.push_back(std::move(source));
+    options_.mappings.push_back(std::move(source));
   }
   return ok();
 }

@@ -1,5 +1,8 @@
 #include "porteiro/lambda/functions.hpp"
 
+#include <algorithm>
+
+#include "lambda/mapping.hpp"
 #include "lambda/pool.hpp"
 #include "lambda/source.hpp"
 
@@ -29,11 +32,14 @@ Error no_function(std::string_view name) {
 }  // namespace
 
 struct Functions::State {
-  State(Services services, telemetry::Telemetry& telemetry)
-      : shared{services, telemetry, make_id(services.environment.entropy), false,
+  State(Services services, telemetry::Telemetry& telemetry, queue::Queues& all)
+      : queues(all),
+        shared{services, telemetry, make_id(services.environment.entropy), false,
                [this] { ended(); }} {}
   ~State() {
     sources.clear();  // They refer to pools.
+    mappings.clear();
+    retired.clear();
   }
 
   template <class Code>
@@ -59,7 +65,7 @@ struct Functions::State {
     return count;
   }
   void ended() {
-    if (!removed.empty()) sweep_soon();
+    if (sweepable()) sweep_soon();
     if (!stopped || running() > 0) return;
     for (const auto& [name, pool] : pools) pool->close();
     for (const auto& [name, pool] : pools) {
@@ -69,12 +75,20 @@ struct Functions::State {
     if (stopped) shared.services.environment.scheduler.post(std::exchange(stopped, nullptr));
   }
 
+  bool sweepable() const {
+    const auto done = [](const auto& mapping) { return !mapping->busy(); };
+    const auto idle = [](const auto& pool) { return pool->running() == 0; };
+    return std::any_of(retired.begin(), retired.end(), done) ||
+           std::any_of(removed.begin(), removed.end(), idle);
+  }
+
   // Not from within a pool's own call.
   void sweep_soon() {
     if (std::exchange(sweeping, true)) return;
     shared.services.environment.scheduler.post([this, weak = std::weak_ptr(alive)] {
       if (weak.expired()) return;
       sweeping = false;
+      std::erase_if(retired, [](const auto& mapping) { return !mapping->busy(); });
       for (const auto& pool : removed) {
         if (pool->running() == 0) pool->close();
       }
@@ -85,17 +99,32 @@ struct Functions::State {
     });
   }
 
+  // The mappings that name this function feed the pool from now on; null: there is none.
+  void attach(std::string_view function, Pool* pool) {
+    for (const auto& [id, mapping] : mappings) {
+      if (mapping->options().function == function) mapping->feed(pool);
+    }
+  }
+  void retire(std::unique_ptr<Mapping> mapping) {
+    mapping->retire();
+    retired.push_back(std::move(mapping));
+    sweep_soon();
+  }
+
+  queue::Queues& queues;
   Shared shared;
   StringMap<std::unique_ptr<Pool>> pools;
   std::vector<std::unique_ptr<Pool>> removed;  // Something of them runs still.
   bool sweeping = false;
   std::vector<std::unique_ptr<Source>> sources;
+  std::unordered_map<Id, std::unique_ptr<Mapping>> mappings;
+  std::vector<std::unique_ptr<Mapping>> retired;  // Whose last batches run still.
   Task stopped;
   std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 
-Functions::Functions(Services services, telemetry::Telemetry& telemetry)
-    : state_(std::make_unique<State>(services, telemetry)) {}
+Functions::Functions(Services services, telemetry::Telemetry& telemetry, queue::Queues& queues)
+    : state_(std::make_unique<State>(services, telemetry, queues)) {}
 Functions::~Functions() = default;
 
 template <class Code>
@@ -105,7 +134,8 @@ Result<void> Functions::State::create(FunctionOptions options, std::unique_ptr<C
     return error(Errc::conflict, "a function named " + options.name + " exists", "name");
   }
   const std::string name = options.name;
-  pools.emplace(name, std::make_unique<Pool>(shared, std::move(options), std::move(code)));
+  auto pool = std::make_unique<Pool>(shared, std::move(options), std::move(code));
+  attach(name, pools.emplace(name, std::move(pool)).first->second.get());
   return ok();
 }
 
@@ -120,9 +150,11 @@ Result<void> Functions::create(FunctionOptions options, std::unique_ptr<Workers>
 Result<void> Functions::remove(std::string_view name) {
   const auto found = state_->pools.find(name);
   if (found == state_->pools.end()) return no_function(name);
-  if (found->second->fed()) {
-    return error(Errc::conflict, "a source feeds the function " + std::string(name), "function");
+  const auto needs = [&](const auto& source) { return source->feeds(found->second.get()); };
+  if (std::any_of(state_->sources.begin(), state_->sources.end(), needs)) {
+    return error(Errc::conflict, "a route needs the function " + std::string(name), "function");
   }
+  state_->attach(name, nullptr);
   state_->removed.push_back(std::move(found->second));
   state_->pools.erase(found);
   state_->sweep_soon();
@@ -152,14 +184,6 @@ void Functions::invoke(std::string_view function, std::shared_ptr<Direct> direct
 }
 
 Result<void> Functions::add_source(queue::Queue& queue, SourceOptions options, Replied replied) {
-  if (options.batch_max == 0 || options.window < Duration::zero()) {
-    return error(Errc::invalid, "a batch has at least one message, a window is not negative",
-                 "batch_max");
-  }
-  if (options.batch_max > 1 && (replied || !options.by_type.empty())) {
-    return error(Errc::invalid, "events that are replied to or sorted by type come one by one",
-                 "batch_max");
-  }
   Pool* fallback = nullptr;
   if (!options.function.empty() || options.by_type.empty()) {
     fallback = state_->find(options.function);
@@ -176,15 +200,37 @@ Result<void> Functions::add_source(queue::Queue& queue, SourceOptions options, R
   return ok();
 }
 
+void Functions::map(MappingOptions options) {
+  unmap(options.id);
+  const Id id = options.id;
+  Pool* pool = state_->find(options.function);
+  const auto [place, added] = state_->mappings.emplace(
+      id, std::make_unique<Mapping>(state_->shared, state_->queues, std::move(options)));
+  PORTEIRO_ASSERT(added);
+  place->second->feed(pool);
+}
+
+void Functions::unmap(Id id) {
+  auto found = state_->mappings.extract(id);
+  if (!found.empty()) state_->retire(std::move(found.mapped()));
+}
+
+MappingResult Functions::last_result(Id id) const {
+  const auto found = state_->mappings.find(id);
+  return found == state_->mappings.end() ? MappingResult::none : found->second->last_result();
+}
+
 void Functions::stop(Task done) {
   state_->shared.stopping = true;
   state_->stopped = std::move(done);
-  for (const auto& source : state_->sources) source->stop();
+  for (const auto& [id, mapping] : state_->mappings) mapping->stop();
   state_->ended();
 }
 
 void Functions::reset() {
   for (const auto& source : state_->sources) source->reset();
+  for (const auto& [id, mapping] : state_->mappings) mapping->reset();
+  state_->retired.clear();
   for (const auto& [name, pool] : state_->pools) pool->reset();
   for (const auto& pool : state_->removed) pool->reset();
   state_->ended();

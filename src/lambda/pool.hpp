@@ -61,7 +61,7 @@ class Pool {
 
   void submit(std::shared_ptr<Run> run);
   void add_source(Sink& source) { sources_.push_back(&source); }
-  bool fed() const { return !sources_.empty(); }
+  void remove_source(Sink& source) { std::erase(sources_, &source); }
 
   std::size_t free() const;  // Workers that could start now.
   std::size_t waiting() const { return waiting_.size(); }

@@ -1,43 +1,37 @@
-// An event source: takes messages of a queue when a worker is free, and gives each outcome back.
+// The event source of routes: takes the events of a queue one by one, each for the function of its
+// type, and gives each outcome back before the message is deleted.
 #pragma once
-#include "lambda/pool.hpp"
+#include <algorithm>
+
+#include "lambda/feed.hpp"
 
 namespace porteiro::lambda {
 
-class Source final : public Sink {
+class Source final : public Feed {
  public:
   Source(Shared& shared, queue::Queue& queue, SourceOptions options, Functions::Replied replied,
          Pool* fallback, StringMap<Pool*> by_type);
 
-  void pump() override;
   void ended(Run& run, Result<Reply> outcome, bool crashed) override;
-  void stop();   // What is held is handed on; nothing more is received.
-  void reset();  // What is held is forgotten.
+  bool feeds(const Pool* pool) const {
+    return std::find(pools_.begin(), pools_.end(), pool) != pools_.end();
+  }
+  void reset() { pump_soon(); }  // No one else may be left to say that workers are free.
 
  private:
-  bool room() const;
-  void pump_soon();
-  void hold(std::vector<queue::Delivery> deliveries);
-  void flush();
-  void dispatch(std::vector<queue::Delivery> deliveries);
+  bool room() const override;
+  bool take() override;
   Pool* pool_for(std::string_view type) const;
   void refuse(const queue::Delivery& delivery, const Error& why);
-  void batch_ended(Run& run, const Result<Reply>& outcome);
-  void remove(const Run& run);
 
-  Shared& shared_;
   queue::Queue& queue_;
   const SourceOptions options_;
   const Functions::Replied replied_;
   Pool* const fallback_;  // May be null when by_type_ is not empty.
   const StringMap<Pool*> by_type_;
   std::vector<Pool*> pools_;  // All of them, each once.
-  bool pumping_ = false, posted_ = false;
-  std::vector<queue::Delivery> held_;  // A batch that fills; a worker is reserved for it.
-  Timer window_;
   std::uint64_t& malformed_;
   std::shared_ptr<queue::Queue::Waiter> watcher_;
-  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace porteiro::lambda

@@ -44,7 +44,8 @@ struct Options {
   protocols::SqsOptions sqs;
   std::vector<FunctionDefinition> functions;
   lambda::Surroundings surroundings;  // Of those outside; the caller adds `path`.
-  std::vector<lambda::SourceOptions> sources;  // Those of routes included.
+  std::vector<lambda::SourceOptions> sources;  // Of the routes.
+  std::vector<lambda::MappingOptions> mappings;
   gateway::Options gateway;
   std::vector<readmodels::Options> read_models;
   journal::Options journal;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "porteiro/lambda/function.hpp"
+#include "porteiro/lambda/mappings.hpp"
 #include "porteiro/lambda/worker.hpp"
 #include "porteiro/queue/queue.hpp"
 
@@ -28,32 +29,29 @@ struct FunctionOptions {
   Duration idle_max = std::chrono::minutes(10);  // A worker not used for so long is gone.
 };
 
+// Of a queue whose events routes made.
 struct SourceOptions {
   std::string queue{};
-  std::string function{};
-  std::size_t batch_max = 1;
-  Duration window = Duration::zero();  // Waits so long for a fuller batch.
-  // Event type → function, for a queue that carries events for several; others go to `function`.
-  // With it messages are taken one by one. An event for which there is no function has failed for
-  // good (not_found).
-  std::vector<std::pair<std::string, std::string>> by_type{};
+  std::string function{};  // Takes the events of all types that are not in by_type; empty: none.
+  std::vector<std::pair<std::string, std::string>> by_type{};  // Event type → function.
 };
 
 inline constexpr std::size_t waiting_max = 10'000;  // Invocations of one function without a worker.
 
-class Functions {
+class Functions final : public Mappings {
  public:
-  Functions(Services services, telemetry::Telemetry& telemetry);
-  ~Functions();  // What runs is abandoned. Not to be called from a completion.
+  // Borrows the queues.
+  Functions(Services services, telemetry::Telemetry& telemetry, queue::Queues& queues);
+  ~Functions() override;  // What runs is abandoned. Not to be called from a completion.
 
   // Errors: conflict (the name exists), invalid (an option out of bounds).
   Result<void> create(FunctionOptions options, std::unique_ptr<Function> function);
   // One that runs outside, in workers of its own.
   Result<void> create(FunctionOptions options, std::unique_ptr<Workers> workers);
 
-  // A function that no source feeds goes; its name is free at once. What it runs, and what waits
-  // for it, ends undisturbed, then its workers are asked to end. Errors: not_found, conflict (a
-  // source feeds it).
+  // A function that no route needs goes; its name is free at once, and mappings wait for another
+  // one of that name. What it runs, and what waits for it, ends undisturbed, then its workers are
+  // asked to end. Errors: not_found, conflict (a route needs it).
   Result<void> remove(std::string_view name);
 
   // Runs one invocation, waiting for a free worker. Retries are applied. Errors: not_found,
@@ -66,20 +64,18 @@ class Functions {
   // `direct->error` then says is for whoever invoked it.
   void invoke(std::string_view function, std::shared_ptr<Direct> direct, Completion done);
 
-  // Feeds a function from a queue. `replied` gets the outcome of each route event, before the
-  // message is deleted; an ordinary mapping has none. An error to be retried leaves the message
-  // for its visibility timeout, every other outcome deletes it; so does every outcome of a function
-  // outside if the message is ephemeral: a client waits for it. A body that is no event comes to an
-  // ordinary mapping as the data of one of type "message.received"; of a route's queue (or if it is
-  // no text) it is deleted, counted and noted. Messages are received only when a worker is free.
-  //
-  // A batch succeeds or fails as a whole, unless its reply (2xx) says which of its events failed:
-  // {"batchItemFailures":[{"itemIdentifier": event id}, …]}; their messages stay. A function
-  // outside names the messages' ids.
-  // Borrows the queue. Errors: not_found (a function), invalid (no batch size; a batch for a route
-  // or with by_type).
+  // Feeds functions from the queue of routes, one event an invocation. `replied` gets the outcome
+  // of each event before its message is deleted. An error to be retried leaves the message for its
+  // visibility timeout, every other outcome deletes it; so does every outcome of a function outside
+  // if the message is ephemeral: a client waits for it. A body that is no event is deleted, counted
+  // and noted; an event for which there is no function has failed for good (not_found). Messages
+  // are received only when a worker is free. Borrows the queue. Errors: not_found (a function).
   using Replied = std::function<void(const events::Event&, Result<Reply>)>;
   Result<void> add_source(queue::Queue& queue, SourceOptions options, Replied replied);
+
+  void map(MappingOptions options) override;
+  void unmap(Id id) override;
+  MappingResult last_result(Id id) const override;
 
   // For a graceful stop: no more receives; `done` runs, posted, when nothing is running and the
   // workers outside, which are asked to end then, have ended (within 2 s: then they are killed).

@@ -263,7 +263,7 @@ Answer<Output> delete_mapping(Call& call) {
   PORTEIRO_TRY(const lambda::CatalogueMapping mapping, mapping_of(call));
   const auto removed = call.service.parts.catalogue.remove_mapping(mapping.id);
   if (!removed) return failure_of(removed.error());
-  call.service.parts.mappings.remove(mapping.id);
+  call.service.parts.mappings.unmap(mapping.id);
   Output output;
   output.status = 202;
   output.sequence = removed.value();

@@ -49,7 +49,7 @@ void Service::begin(const lambda::CatalogueMapping& mapping) {
                            ? Answer<const lambda::Version*>(absent(""))
                            : version_of(*function, {mapping.function, mapping.qualifier});
   if (!mapping.enabled || !arn || !version || function->reserved == 0u) {
-    return parts.mappings.remove(mapping.id);
+    return parts.mappings.unmap(mapping.id);
   }
   lambda::MappingOptions wanted;
   wanted.id = mapping.id;
@@ -63,7 +63,7 @@ void Service::begin(const lambda::CatalogueMapping& mapping) {
   }
   wanted.concurrency_max = mapping.concurrency_max;
   wanted.reports_failures = mapping.reports_failures;
-  parts.mappings.put(std::move(wanted));
+  parts.mappings.map(std::move(wanted));
 }
 
 std::uint32_t Service::reserved_in_sum() const {
@@ -181,7 +181,7 @@ void Service::reset() {
   }
   async.reset();
   running_.clear();
-  for (const auto* mapping : parts.catalogue.mappings()) parts.mappings.remove(mapping->id);
+  for (const auto* mapping : parts.catalogue.mappings()) parts.mappings.unmap(mapping->id);
   for (const auto* function : parts.catalogue.functions()) {
     if (function->declared) continue;
     retire(*function, function->latest);

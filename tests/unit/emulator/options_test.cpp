@@ -106,10 +106,12 @@ TEST_CASE("options: every default of the schema is the default of its struct") {
   CHECK(same(found.functions.at(0).options.cold, function.cold));
   CHECK(same(found.functions.at(0).options.warm, function.warm));
   CHECK(found.functions.at(0).with == "{}");
-  const lambda::SourceOptions source;
-  CHECK(found.sources.at(0).batch_max == source.batch_max);
-  CHECK(found.sources.at(0).window == source.window);
-  CHECK(found.sources.at(0).by_type.empty());
+  const lambda::MappingOptions mapping;
+  CHECK(found.mappings.at(0).batch_max == mapping.batch_max);
+  CHECK(found.mappings.at(0).window == mapping.window);
+  CHECK(found.mappings.at(0).concurrency_max == mapping.concurrency_max);
+  CHECK(found.mappings.at(0).reports_failures);
+  CHECK(found.mappings.at(0).filters.empty());
 
   const stores::StoreOptions store;
   CHECK(found.stores.at(0).engine == store.engine);
@@ -177,7 +179,9 @@ TEST_CASE("options: what a config says is what the modules get") {
         {"route": "GET /m/{id}", "model": "m", "key": "path.id"}],
       "status_path": "/s", "idempotency_age": "1h", "ledger_key": "seal",
       "latency": {"p50": "7ms", "p99": "8ms"}},
-    "sources": [{"queue": "r", "function": "g", "batch": 10, "window": "1s"}],
+    "sources": [{"queue": "r", "function": "g", "batch": 20, "window": "1s",
+                 "concurrency": 3, "report_failures": false,
+                 "filters": [{"body": {"kind": ["sale"]}}]}],
     "journal": {"durability": "power", "segment": "1MiB", "pending": "2MiB"},
     "log": {"level": "warning", "notes": 5, "records": 4096}, "events": {"keep": 6},
     "listen": {"bind": "::1", "public": 0, "inside": 0, "public_socket": "/s", "headers": "8KiB",
@@ -216,15 +220,20 @@ TEST_CASE("options: what a config says is what the modules get") {
   CHECK(gateway.routes[3].model_key == "id");
   CHECK(gateway.routes[3].queue.empty());
 
-  REQUIRE(found.sources.size() == 2);
+  REQUIRE(found.sources.size() == 1);
   CHECK(found.sources[0].queue == "q");
-  CHECK(found.sources[0].batch_max == 1);
   const std::vector<std::pair<std::string, std::string>> by_type{{"made", "f"}, {"asked", "g"}};
   CHECK(found.sources[0].by_type == by_type);
-  CHECK(found.sources[1].queue == "r");
-  CHECK(found.sources[1].function == "g");
-  CHECK(found.sources[1].batch_max == 10);
-  CHECK(found.sources[1].window == 1s);
+  REQUIRE(found.mappings.size() == 1);
+  CHECK(found.mappings[0].queue == "r");
+  CHECK(found.mappings[0].function == "g");
+  CHECK(found.mappings[0].batch_max == 20);
+  CHECK(found.mappings[0].window == 1s);
+  CHECK(found.mappings[0].concurrency_max == 3);
+  CHECK_FALSE(found.mappings[0].reports_failures);
+  REQUIRE(found.mappings[0].filters.size() == 1);
+  CHECK(found.mappings[0].filters[0].matches_message(R"({"kind":"sale"})"));
+  CHECK_FALSE(found.mappings[0].filters[0].matches_message(R"({"kind":"gift"})"));
 
   CHECK(found.journal.durability == journal::Durability::power);
   CHECK(found.journal.segment_bytes_max == 1u << 20);

@@ -296,7 +296,7 @@ TEST_CASE("crew: while starts fail, a queue keeps its messages") {
   o.stage.starts = false;
   o.make();
   queue::Queue& q = o.b.make_queue({.name = "q", .visibility_timeout = 5s});
-  REQUIRE(o.b.functions->add_source(q, {.queue = "q", .function = "f"}, {}).has_value());
+  o.b.functions->map({.id = Id{1, 1}, .queue = "q", .function = "f"});
   o.b.send(q, o.b.event("x"));
   o.b.settle();
   o.worker().start(broken());
@@ -377,8 +377,7 @@ TEST_CASE("crew: a batch names its failures by the messages' ids") {
   o.make();
   queue::Queue& q = o.b.make_queue({.name = "q", .visibility_timeout = 5s});
   for (const char* body : {"one", "two", "three"}) REQUIRE(q.send({.body = body}).has_value());
-  REQUIRE(o.b.functions->add_source(q, {.queue = "q", .function = "f", .batch_max = 10}, {})
-              .has_value());
+  o.b.functions->map({.id = Id{1, 1}, .queue = "q", .function = "f", .reports_failures = true});
   o.b.settle();
   const auto& deliveries = o.worker().invocation().deliveries;
   REQUIRE(deliveries.size() == 3);

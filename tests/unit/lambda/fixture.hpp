@@ -56,7 +56,7 @@ struct Bench {
     open_stores();
     services = std::make_unique<Services>(
         Services{world.environment, telemetry, stores, *sealer, *tokens});
-    functions = std::make_unique<Functions>(*services, telemetry);
+    functions = std::make_unique<Functions>(*services, telemetry, *queues);
     add_builtins(registry);
   }
 

@@ -1,4 +1,4 @@
-// Event sources: messages become invocations, outcomes decide what becomes of the messages.
+// The event source of routes: events become invocations, outcomes decide what becomes of them.
 #include <algorithm>
 
 #include "unit/lambda/fixture.hpp"
@@ -24,11 +24,9 @@ struct Routed : Bench {
       CHECK(q->depth().in_flight > 0);  // The message goes after the reply.
     };
   }
-  void source(SourceOptions options, bool routed = true) {
+  void source(SourceOptions options) {
     options.queue = "q";
-    auto added =
-        functions->add_source(*q, std::move(options), routed ? replied() : Functions::Replied());
-    REQUIRE(added.has_value());
+    REQUIRE(functions->add_source(*q, std::move(options), replied()).has_value());
   }
 };
 
@@ -164,26 +162,6 @@ TEST_CASE("source: what is no event is deleted, counted and noted") {
         std::string::npos);
 }
 
-TEST_CASE("source: what clients send as they like comes as an event's data") {
-  Routed b;
-  std::vector<events::Event> seen;
-  b.make(options("f"), [&](auto invocation, Services&, Completion done) {
-    seen.push_back(invocation->event());
-    done(Reply{});
-  });
-  b.source({.function = "f"}, false);
-  const Id id = b.q->send({.body = "{\"a\":1}"}).value().id;
-  REQUIRE(b.q->send({.body = "plain \"text\""}).has_value());
-  b.settle();
-  REQUIRE(seen.size() == 2);
-  CHECK(seen[0].id == id);
-  CHECK(seen[0].type == "message.received");
-  CHECK(seen[0].source == "/porteiro/queue/q");
-  CHECK(seen[0].data == "{\"a\":1}");
-  CHECK(seen[1].data == "\"plain \\\"text\\\"\"");
-  CHECK(b.q->depth().total() == 0);
-}
-
 TEST_CASE("source: a worker that crashes leaves its message until the visibility timeout") {
   Routed b;
   int effects = 0;
@@ -204,87 +182,6 @@ TEST_CASE("source: a worker that crashes leaves its message until the visibility
   CHECK(b.q->depth().total() == 0);
 }
 
-TEST_CASE("source: a batch is full, or its window has ended") {
-  Routed b;
-  std::vector<std::size_t> sizes;
-  b.make(options("f"), [&](std::shared_ptr<const Invocation> i, Services&, Completion done) {
-    sizes.push_back(i->events.size());
-    done(Reply{});
-  });
-  b.source({.function = "f", .batch_max = 3, .window = 1s}, false);
-  b.send(*b.q, b.event("x"));
-  b.world.scheduler.run_for(900ms);
-  CHECK(sizes.empty());
-  b.send(*b.q, b.event("x"));
-  b.world.scheduler.run_for(100ms);
-  CHECK(sizes == std::vector<std::size_t>{2});
-  for (int i = 0; i < 7; ++i) b.send(*b.q, b.event("x"));
-  b.settle();
-  CHECK(sizes == std::vector<std::size_t>{2, 3, 3});
-  bool stopped = false;
-  b.functions->stop([&] { stopped = true; });  // Does not wait for the window.
-  b.settle();
-  CHECK(sizes == std::vector<std::size_t>{2, 3, 3, 1});
-  CHECK(stopped);
-  CHECK(b.q->depth().total() == 0);
-  b.send(*b.q, b.event("x"));
-  b.settle();
-  CHECK(b.q->depth().ready == 1);
-}
-
-TEST_CASE("source: a window holds a worker, and gives it back when nothing comes of it") {
-  Routed b;
-  std::size_t calls = 0;
-  b.make(options("f", 1), [&](auto, Services&, Completion done) {
-    ++calls;
-    done(Reply{});
-  });
-  b.source({.function = "f", .batch_max = 3, .window = 1s}, false);
-  REQUIRE(b.q->send({.body = "\xff"}).has_value());
-  b.settle();
-  bool replied = false;
-  b.functions->invoke("f", {b.event("x")}, [&](Result<Reply>) { replied = true; });
-  CHECK_FALSE(replied);
-  b.world.scheduler.run_for(1s);
-  CHECK(replied);
-  CHECK(calls == 1);
-}
-
-TEST_CASE("source: a batch fails as a whole, or in the parts that its reply names") {
-  Routed b;
-  std::vector<events::Event> seen;
-  std::function<Result<Reply>(const Invocation&)> how;
-  b.make(options("f"), [&](std::shared_ptr<const Invocation> i, Services&, Completion done) {
-    seen = i->events;
-    done(how(*i));
-  });
-  b.source({.function = "f", .batch_max = 10}, false);
-  const auto left_after = [&](std::function<Result<Reply>(const Invocation&)> next) {
-    b.q->purge();
-    how = std::move(next);
-    for (int i = 0; i < 3; ++i) b.send(*b.q, b.event("x"));
-    b.settle();
-    REQUIRE(seen.size() == 3);
-    return b.q->depth().total();
-  };
-  const auto naming = [](std::string id) {
-    return [id](const Invocation& i) -> Result<Reply> {
-      const json body{
-          {"batchItemFailures", {{{"itemIdentifier", id.empty() ? to_text(i.events[1].id) : id}}}}};
-      return Reply{200, "application/json", body.dump()};
-    };
-  };
-  CHECK(left_after([](auto&) { return Reply{}; }) == 0);
-  CHECK(left_after([](auto&) -> Result<Reply> { return error(Errc::invalid, "no"); }) == 0);
-  CHECK(left_after([](auto&) { return Reply{200, {}, "{\"batchItemFailures\":[]}"}; }) == 0);
-  CHECK(left_after(naming("")) == 1);
-  CHECK(b.q->peek(1)[0].message.body.find(to_text(seen[1].id)) != std::string::npos);
-  CHECK(left_after(naming("unknown")) == 3);
-  CHECK(left_after([](auto&) { return Reply{500, {}, "{}"}; }) == 0);
-  FunctionOptions never;
-  CHECK(left_after([](auto&) -> Result<Reply> { return error(Errc::stale, "no"); }) == 0);
-}
-
 TEST_CASE("source: a deep queue is worked off without a stall or a deep stack") {
   Routed b;
   std::size_t calls = 0;
@@ -300,36 +197,13 @@ TEST_CASE("source: a deep queue is worked off without a stall or a deep stack") 
   CHECK(calls == 5000);
 }
 
-TEST_CASE("source: reset forgets what was held; afterwards messages flow again") {
-  Routed b;
-  std::size_t events = 0;
-  b.make(options("f", 1), [&](std::shared_ptr<const Invocation> i, Services&, Completion done) {
-    events += i->events.size();
-    done(Reply{});
-  });
-  b.source({.function = "f", .batch_max = 3, .window = 1s}, false);
-  b.send(*b.q, b.event("x"));
-  b.settle();
-  b.functions->reset();
-  b.queues->reset();
-  b.world.scheduler.run_for(2s);
-  CHECK(events == 0);
-  b.send(*b.q, b.event("x"));
-  b.world.scheduler.run_for(2s);
-  CHECK(events == 1);
-}
-
 TEST_CASE("source: what cannot be is refused") {
   Routed b;
   b.make(options("f"), answer("x"));
-  const auto add = [&](SourceOptions o, bool routed) {
-    return b.functions->add_source(*b.q, o, routed ? b.replied() : Functions::Replied());
+  const auto add = [&](SourceOptions o) {
+    return b.functions->add_source(*b.q, o, b.replied()).error().code;
   };
-  CHECK(add({.function = "g"}, true).error().code == Errc::not_found);
-  CHECK(add({}, true).error().code == Errc::not_found);
-  CHECK(add({.by_type = {{"x", "g"}}}, true).error().code == Errc::not_found);
-  CHECK(add({.function = "f", .batch_max = 0}, false).error().code == Errc::invalid);
-  CHECK(add({.function = "f", .batch_max = 2}, true).error().code == Errc::invalid);
-  CHECK(add({.function = "f", .batch_max = 2, .by_type = {{"x", "f"}}}, false).error().code ==
-        Errc::invalid);
+  CHECK(add({.function = "g"}) == Errc::not_found);
+  CHECK(add({}) == Errc::not_found);
+  CHECK(add({.by_type = {{"x", "g"}}}) == Errc::not_found);
 }

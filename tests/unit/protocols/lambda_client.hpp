@@ -36,11 +36,12 @@ struct LambdaReply {
 
 struct KnownMappings final : lambda::Mappings {
   std::map<Id, lambda::MappingOptions> running;
-  void put(lambda::MappingOptions options) override {
+  void map(lambda::MappingOptions options) override {
     const Id id = options.id;
     running.insert_or_assign(id, std::move(options));
   }
-  void remove(Id id) override { running.erase(id); }
+  void unmap(Id id) override { running.erase(id); }
+  lambda::MappingResult last_result(Id) const override { return lambda::MappingResult::none; }
 };
 
 // A life of the service: with a disk that is kept, another one takes over.
