@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -99,6 +100,8 @@ Result<Listeners> listen(runtime::Runtime& runtime, const emulator::Ports& ports
     PORTEIRO_TRY(listeners.socket, runtime.listen_unix(ports.public_socket, options, gateway));
   }
   options.body_bytes_max = inside_body_bytes_max;
+  options.may_be_large = emulator::Emulator::may_be_large;
+  options.large_body_bytes_max = emulator::large_body_bytes_max;
   PORTEIRO_TRY(listeners.inside,
                runtime.listen(ports.bind, ports.inside_port, options,
                               [&emulator](const http::Request& request, http::Responder respond) {
@@ -129,6 +132,33 @@ std::string reachable(const std::string& bind) {
   if (bind == "::") return "[::1]";
   return bind.find(':') == std::string::npos ? bind : "[" + bind + "]";
 }
+
+// Where the code of clients' functions is: with the other data, or in a folder that goes with this.
+class CodeFolder {
+ public:
+  CodeFolder(Files& files, Entropy& entropy, const std::string& data_directory) : files_(files) {
+    std::error_code failure;
+    if (!data_directory.empty()) {
+      path_ = std::filesystem::absolute(data_directory, failure) / "code";
+      return;
+    }
+    const auto folder = std::filesystem::temp_directory_path(failure);
+    path_ = (failure ? std::filesystem::path("/tmp") : folder) /
+            ("porteiro-" + to_text(make_id(entropy)));
+    passing_ = true;
+  }
+  CodeFolder(const CodeFolder&) = delete;
+  CodeFolder& operator=(const CodeFolder&) = delete;
+  ~CodeFolder() {
+    if (passing_) static_cast<void>(files_.remove_all(path_));
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  Files& files_;
+  std::string path_;
+  bool passing_ = false;
+};
 
 void print_ready(const emulator::Ports& ports, const Listeners& listeners) {
   std::cout << "gateway  http://" << ports.bind << ":" << listeners.gateway->port() << "\n";
@@ -163,6 +193,8 @@ Outcome up(const UpArguments& arguments) {
 
   const std::unique_ptr<runtime::Runtime> runtime = runtime::Runtime::create(arguments.seed);
   Environment environment = runtime->environment();
+  const CodeFolder code(runtime->files(), runtime->entropy(), options.value().data_directory);
+  options.value().code_directory = code.path();
   auto opened = emulator::Emulator::open(std::move(options).value(), environment, registry());
   if (!opened) return complain(opened.error());
   emulator::Emulator& emulator = *opened.value();

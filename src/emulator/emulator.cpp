@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "emulator/client_functions.hpp"
 #include "emulator/manifest.hpp"
 #include "porteiro/admin/admin.hpp"
 #include "porteiro/events/event_log.hpp"
@@ -37,8 +38,12 @@ class Assembly final : public Emulator {
     gateway_->handle(request, std::move(respond));
   }
   void handle_inside(const http::Request& request, http::Responder respond) override {
-    const bool service = protocols::Sqs::takes(request) && !admin::is_foreign_page(request);
-    if (service) return sqs_->handle(request, std::move(respond));
+    if (!admin::is_foreign_page(request)) {
+      if (protocols::Lambda::takes(request)) {
+        return clients_->service().handle(request, std::move(respond));
+      }
+      if (protocols::Sqs::takes(request)) return sqs_->handle(request, std::move(respond));
+    }
     admin_->handle(request, std::move(respond));
   }
 
@@ -74,6 +79,7 @@ class Assembly final : public Emulator {
   std::optional<lambda::Services> services_;  // What functions were made with; they borrow it.
   std::unique_ptr<lambda::Functions> functions_;
   std::unique_ptr<protocols::Sqs> sqs_;
+  std::unique_ptr<ClientFunctions> clients_;
   std::unique_ptr<admin::Admin> admin_;
   bool ready_ = false;
   bool manifest_written_ = false;
@@ -99,6 +105,7 @@ Assembly::~Assembly() {
   Manifest closed = manifest();
   closed.open.clear();
   models_.reset();
+  clients_.reset();
   functions_.reset();
   stores_.clear();
   static_cast<void>(write_manifest(environment_.files, options_.data_directory, closed));
@@ -184,6 +191,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   PORTEIRO_TRY(open_functions(registry));
   sqs_ = std::make_unique<protocols::Sqs>(environment_, *journal_, telemetry_, *queues_,
                                           options_.aws, options_.sqs);
+  clients_ = std::make_unique<ClientFunctions>(
+      ClientFunctions::Parts{environment_, *journal_, telemetry_, *queues_, *services_, *functions_,
+                             *functions_},
+      options_);
   admin_ = std::make_unique<admin::Admin>(
       telemetry_, *events_, *queues_,
       admin::Hooks{[this] { return ready_; },
@@ -222,9 +233,11 @@ void Assembly::start(UniqueFunction<void(Result<void>)> done) {
     models_->start([this, alive, done = std::move(done)](Result<void> models) mutable {
       if (!*alive) return;
       if (!models) return done(models.error());
-      Result<void> sources = add_sources();
-      ready_ = sources.has_value();
-      done(std::move(sources));
+      if (Result<void> sources = add_sources(); !sources) return done(std::move(sources));
+      clients_->service().start([this, done = std::move(done)](Result<void> clients) mutable {
+        ready_ = clients.has_value();
+        done(std::move(clients));
+      });
     });
   });
 }
@@ -232,6 +245,7 @@ void Assembly::start(UniqueFunction<void(Result<void>)> done) {
 void Assembly::stop(Task done) {
   ready_ = false;
   sqs_->stop();
+  clients_->service().stop();
   gateway_->stop([this, alive = alive_, done = std::move(done)]() mutable {
     if (!*alive) return;
     functions_->stop([this, alive, done = std::move(done)]() mutable {
@@ -243,6 +257,7 @@ void Assembly::stop(Task done) {
 // Whoever waits is told first, then what runs is abandoned, then the state goes.
 void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
   gateway_->reset();
+  clients_->service().reset();
   functions_->reset();
   sqs_->reset();
   queues_->reset();
@@ -258,6 +273,7 @@ void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
 
 bool Assembly::idle() {
   if (functions_->running() > 0 || gateway_->waiting() > 0 || !models_->level()) return false;
+  if (!clients_->service().idle()) return false;
   const auto empty = [this](const auto& source) {
     return queues_->find(source.queue)->depth().total() == 0;
   };
@@ -266,6 +282,10 @@ bool Assembly::idle() {
 }
 
 }  // namespace
+
+bool Emulator::may_be_large(std::string_view target) {
+  return protocols::Lambda::may_be_large(target);
+}
 
 Result<std::unique_ptr<Emulator>> Emulator::open(Options options, Environment& environment,
                                                  const lambda::Registry& registry) {

@@ -105,6 +105,7 @@ struct AsyncInvocations::State : std::enable_shared_from_this<State> {
     Run(std::string function_, Scheduler& scheduler)
         : function(std::move(function_)), renewal(scheduler) {}
     std::string function;
+    Time queue_made{};  // The queue may go and come again, with its function.
     queue::Delivery delivery;
     Ticket ticket;
     Timer renewal;
@@ -216,6 +217,7 @@ void AsyncInvocations::State::run(const std::string& function, queue::Delivery d
   direct->request = ticket.request;
   direct->payload = delivery.message.body;
   direct->client_context = ticket.context;
+  run->queue_made = find(function)->created();
   run->delivery = std::move(delivery);
   run->ticket = std::move(ticket);
   runs.emplace(number, std::move(run));
@@ -244,7 +246,8 @@ void AsyncInvocations::State::ended(std::uint64_t number, const Direct& direct,
   runs.erase(found);
   run->renewal.stop();
   host.release(run->function);
-  if (find(run->function) == nullptr) return;
+  const queue::Queue* const queue = find(run->function);
+  if (queue == nullptr || queue->created() != run->queue_made) return;
   const auto plan = host.plan(run->function, run->ticket.qualifier);
   const bool crowded =
       !outcome && direct.error.empty() && outcome.error().code == Errc::limit_exceeded;

@@ -58,6 +58,9 @@ struct CodeStore::State : std::enable_shared_from_this<State> {
 };
 
 Result<Code> CodeStore::State::store(std::string_view base64) const {
+  if (options.directory.empty()) {
+    return error(Errc::unavailable, "there is no folder for the code of functions here");
+  }
   if (base64.size() / 4 * 3 > options.zip_bytes_max + 3) {
     return error(Errc::limit_exceeded,
                  "the zip file is larger than " + std::to_string(options.zip_bytes_max) + " bytes");
@@ -112,9 +115,9 @@ void CodeStore::State::erase(const std::string& sha256) const {
 }
 
 Result<std::set<std::string>> CodeStore::State::tidy(const std::set<std::string>& codes) const {
-  PORTEIRO_TRY(files.make_directory(options.directory));
-  PORTEIRO_TRY(const auto names, files.list(options.directory));
-  for (const std::string& name : names) {
+  const auto names = files.list(options.directory);
+  if (!names && names.error().code != Errc::not_found) return names.error();
+  for (const std::string& name : names ? names.value() : std::vector<std::string>()) {
     std::string_view code = name;
     if (code.ends_with(zip_suffix)) code.remove_suffix(zip_suffix.size());
     if (codes.contains(std::string(code))) continue;

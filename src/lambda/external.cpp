@@ -38,6 +38,11 @@ std::string milliseconds_text(Duration duration) {
   return text.data();
 }
 
+// The name, with the version that a client has published.
+std::string qualified(const ExternalOptions& options) {
+  return options.version == "$LATEST" ? options.name : options.name + ":" + options.version;
+}
+
 // What the functions of one config share with each of their workers. Outlives them.
 struct Common {
   const ExternalOptions options;
@@ -225,7 +230,7 @@ void ExternalWorker::give(std::string payload) {
   given.headers = {{"Lambda-Runtime-Aws-Request-Id", given.id},
                    {"Lambda-Runtime-Deadline-Ms", std::to_string(deadline.count())},
                    {"Lambda-Runtime-Invoked-Function-Arn",
-                    function_arn(common_.surroundings, common_.options.name)},
+                    function_arn(common_.surroundings, qualified(common_.options))},
                    {"Lambda-Runtime-Trace-Id", trace_header(invocation.event().correlation)}};
   if (invocation.direct && !invocation.direct->client_context.empty()) {
     given.headers.push_back({"Lambda-Runtime-Client-Context", invocation.direct->client_context});

@@ -137,7 +137,7 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   Variables variables;
   variables.set("AWS_LAMBDA_RUNTIME_API", api);
   variables.set("AWS_LAMBDA_FUNCTION_NAME", options.name);
-  variables.set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+  variables.set("AWS_LAMBDA_FUNCTION_VERSION", options.version);
   variables.set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", std::to_string(options.memory_mib));
   variables.set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
   variables.set("AWS_LAMBDA_LOG_GROUP_NAME", log_group(options));

@@ -2,12 +2,16 @@
 // handlers are bound to listeners by the application, or called directly by the simulation.
 #pragma once
 #include <memory>
+#include <string_view>
 
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/emulator/options.hpp"
 
 namespace porteiro::emulator {
+
+// Of a request to the inside that may be large: a zip file of 50 MB in base64, and some room.
+inline constexpr std::size_t large_body_bytes_max = 70u << 20;
 
 class Emulator {
  public:
@@ -26,6 +30,7 @@ class Emulator {
 
   virtual void handle_public(const http::Request& request, http::Responder respond) = 0;
   virtual void handle_inside(const http::Request& request, http::Responder respond) = 0;
+  static bool may_be_large(std::string_view target);  // Of a request to the inside.
 
   // For the simulation's checks and the application's logs.
   virtual telemetry::Telemetry& telemetry() = 0;

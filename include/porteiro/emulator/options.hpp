@@ -20,7 +20,7 @@ namespace porteiro::emulator {
 
 struct FunctionDefinition {
   lambda::FunctionOptions options;
-  std::string with{};                               // JSON text, for one in this process. Or:
+  std::string with{};                                 // JSON text, for one in this process. Or:
   std::optional<lambda::ExternalOptions> external{};  // One that runs outside.
 };
 
@@ -35,7 +35,9 @@ struct Ports {
 
 struct Options {
   std::string data_directory;  // Empty: everything in memory, no file is left. Set by the caller.
-  kms::Options kms;            // Its directory, and the journal's, follow from the one above.
+  // For the code of clients' functions; absolute. Empty: they cannot be made. Set by the caller.
+  std::string code_directory;
+  kms::Options kms;  // Its directory, and the journal's, are below data_directory.
   kms::CacheOptions key_cache;
   std::vector<kms::TokenOptions> tokens;
   std::vector<stores::StoreOptions> stores;
@@ -43,7 +45,7 @@ struct Options {
   protocols::AwsOptions aws;
   protocols::SqsOptions sqs;
   std::vector<FunctionDefinition> functions;
-  lambda::Surroundings surroundings;  // Of those outside; the caller adds `path`.
+  lambda::Surroundings surroundings;           // Of those outside; the caller adds `path`.
   std::vector<lambda::SourceOptions> sources;  // Of the routes.
   std::vector<lambda::MappingOptions> mappings;
   gateway::Options gateway;
@@ -56,8 +58,7 @@ struct Options {
 
 // From a config that config::load has found valid. Relative folders in it are below `directory`,
 // which is absolute. Errors: invalid, with the JSON pointer in `at`.
-Result<Options> options_from_json(const nlohmann::json& config,
-                                  const std::string& directory = "/");
+Result<Options> options_from_json(const nlohmann::json& config, const std::string& directory = "/");
 
 // Whether the files of functions outside are there. Errors: as above.
 Result<void> check_code(const Options& options, Files& files);

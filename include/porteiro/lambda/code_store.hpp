@@ -15,7 +15,8 @@
 namespace porteiro::lambda {
 
 struct CodeStoreOptions {
-  std::string directory{};  // Of this store alone: what it does not know there, it removes.
+  // Of this store alone: what it does not know there, it removes. Empty: it takes nothing.
+  std::string directory{};
   bool power = false;       // Stored means: survives a loss of power.
   std::uint64_t zip_bytes_max = 50u << 20;        // AWS Lambda: 50 MB, zipped, direct upload.
   std::uint64_t unpacked_bytes_max = 250u << 20;  // AWS Lambda: 250 MB.
@@ -24,7 +25,7 @@ struct CodeStoreOptions {
 class CodeStore {
  public:
   // Borrows `environment`. `wanted` says on the loop, whenever something could be removed, whether
-  // a function refers to it. Makes nothing before the first put() or restore().
+  // a function refers to it. Makes nothing before the first put().
   CodeStore(Environment& environment, CodeStoreOptions options,
             std::function<bool(std::string_view sha256)> wanted);
   ~CodeStore();  // Completions that are due do not run.

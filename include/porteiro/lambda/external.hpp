@@ -33,6 +33,7 @@ struct ServedRoute {
 
 struct ExternalOptions {
   std::string name{};
+  std::string version = "$LATEST";
   Runtime runtime = Runtime::command;
   std::vector<std::string> command{};
   std::string handler{};

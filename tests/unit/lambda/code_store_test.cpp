@@ -39,16 +39,12 @@ struct HeldOffload final : Offload {
 };
 
 struct Bench {
-  explicit Bench(CodeStoreOptions options = {})
+  explicit Bench(CodeStoreOptions options = {.directory = "/data/code"})
       : held(world.scheduler),
         environment{world.scheduler, hold ? static_cast<Offload&>(held) : world.offload,
                     world.entropy, world.random, world.files},
-        store(environment, with_directory(std::move(options)),
+        store(environment, std::move(options),
               [this](std::string_view sha256) { return wanted.contains(std::string(sha256)); }) {}
-  static CodeStoreOptions with_directory(CodeStoreOptions options) {
-    options.directory = "/data/code";
-    return options;
-  }
   Result<Code> put(const std::string& zip) { return put_text(to_base64(zip)); }
   Result<Code> put_text(const std::string& base64) {
     std::optional<Result<Code>> outcome;
@@ -72,7 +68,10 @@ struct Bench {
     REQUIRE(done);
     return lost;
   }
-  std::vector<std::string> names() { return world.files.list("/data/code").value(); }
+  std::vector<std::string> names() {
+    const auto listed = world.files.list("/data/code");
+    return listed ? listed.value() : std::vector<std::string>();
+  }
 
   World world;
   HeldOffload held;
@@ -103,7 +102,7 @@ TEST_CASE("code_store: a zip file is kept and unpacked under its digest, once") 
 }
 
 TEST_CASE("code_store: what is no good zip file leaves nothing behind") {
-  Bench bench({.zip_bytes_max = 1000, .unpacked_bytes_max = 5000});
+  Bench bench({.directory = "/data/code", .zip_bytes_max = 1000, .unpacked_bytes_max = 5000});
   const auto refusal = [&](const std::string& base64) {
     const auto code = bench.put_text(base64);
     REQUIRE_FALSE(code.has_value());
@@ -193,4 +192,11 @@ TEST_CASE("code_store: a start removes what is not known, and unpacks what is mi
   CHECK(files.read(bench.store.folder(a) + "/app.py").value() == "a");
   CHECK(files.read(bench.store.folder(b) + ".zip").error().code == Errc::not_found);
   CHECK(files.list("/data/code/0123.new").error().code == Errc::not_found);
+}
+
+TEST_CASE("code_store: without a folder it takes nothing, and starts all the same") {
+  Bench bench(CodeStoreOptions{});
+  CHECK(bench.put(python_zip()).error().code == Errc::unavailable);
+  CHECK(bench.restore({}).empty());
+  CHECK(bench.world.files.disk().files.empty());
 }

@@ -1,0 +1,104 @@
+#include "emulator/client_functions.hpp"
+
+#include "porteiro/lambda/external.hpp"
+
+namespace porteiro::emulator {
+namespace {
+
+std::string_view runtime_name(lambda::Runtime runtime) {
+  switch (runtime) {
+    case lambda::Runtime::nodejs:
+      return "nodejs22.x";
+    case lambda::Runtime::python:
+      return "python3.12";
+    case lambda::Runtime::provided:
+    case lambda::Runtime::command:
+      return "provided.al2023";
+  }
+  return "provided.al2023";
+}
+
+}  // namespace
+
+ClientFunctions::ClientFunctions(const Parts& parts, const Options& options)
+    : parts_(parts),
+      options_(options),
+      catalogue_(parts.journal, {}),
+      code_(parts.environment,
+            {.directory = options.code_directory,
+             .power = options.journal.durability == journal::Durability::power},
+            [this](std::string_view sha256) { return catalogue_.refers(sha256); }),
+      service_({parts.environment, parts.journal, parts.telemetry, catalogue_, code_, parts.queues,
+                parts.mappings, host()},
+               options.aws, {}) {
+  for (const FunctionDefinition& definition : options.functions) declare(definition);
+}
+
+// As clients see what the config declares; what it runs with is the config's affair.
+void ClientFunctions::declare(const FunctionDefinition& definition) {
+  lambda::CatalogueFunction function;
+  function.name = definition.options.name;
+  lambda::Settings& settings = function.latest.settings;
+  settings.description = "declared in the configuration";
+  settings.role = "arn:aws:iam::" + options_.aws.account + ":role/porteiro";
+  settings.timeout_s = static_cast<std::uint32_t>(
+      std::chrono::ceil<std::chrono::seconds>(definition.options.timeout).count());
+  if (definition.external) {
+    settings.runtime = runtime_name(definition.external->runtime);
+    settings.handler = definition.external->handler;
+    settings.memory_mb = definition.external->memory_mib;
+  } else {
+    settings.runtime = runtime_name(lambda::Runtime::provided);
+    settings.handler = definition.options.factory;
+  }
+  function.latest.modified = parts_.environment.scheduler.now();
+  const Result<void> declared = catalogue_.declare(std::move(function));
+  PORTEIRO_ASSERT(declared.has_value());  // The config's names are unique.
+}
+
+protocols::LambdaHost ClientFunctions::host() {
+  protocols::LambdaHost host;
+  host.deploy = [this](const protocols::LambdaUnit& unit) { return deploy(unit); };
+  host.retire = [this](std::string_view key) { retire(key); };
+  host.invoke = [this](std::string_view key, std::shared_ptr<lambda::Direct> direct,
+                       lambda::Completion done) {
+    parts_.functions.invoke(key, std::move(direct), std::move(done));
+  };
+  return host;
+}
+
+Result<void> ClientFunctions::deploy(const protocols::LambdaUnit& unit) {
+  if (parts_.environment.processes == nullptr) {
+    return error(Errc::unavailable, "functions of clients do not run in simulation");
+  }
+  const auto runtime = lambda::runtime_of(unit.settings.runtime);
+  PORTEIRO_ASSERT(runtime.has_value());  // The service has looked at it.
+  lambda::ExternalOptions external;
+  external.name = unit.name;
+  external.version = unit.version;
+  external.runtime = *runtime;
+  external.handler = unit.settings.handler;
+  external.code = unit.folder;
+  external.memory_mib = unit.settings.memory_mb;
+  for (const auto& variable : unit.settings.environment) external.environment.push_back(variable);
+  lambda::FunctionOptions options;
+  options.name = unit.key;
+  options.concurrency_max = unit.concurrency_max;
+  options.timeout = std::chrono::seconds(unit.settings.timeout_s);
+  auto workers =
+      lambda::external_workers(std::move(external), options_.surroundings, parts_.services);
+  retire(unit.key);
+  PORTEIRO_TRY(parts_.functions.create(std::move(options), std::move(workers)));
+  deployed_.insert(unit.key);
+  return ok();
+}
+
+void ClientFunctions::retire(std::string_view key) {
+  const auto found = deployed_.find(key);
+  if (found == deployed_.end()) return;
+  const Result<void> removed = parts_.functions.remove(key);
+  PORTEIRO_ASSERT(removed.has_value());  // No route knows a client's function.
+  deployed_.erase(found);
+}
+
+}  // namespace porteiro::emulator
