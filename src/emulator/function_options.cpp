@@ -85,6 +85,19 @@ std::vector<FunctionDefinition> read_functions(const json& functions, const std:
   return out;
 }
 
+Result<std::vector<lambda::Pattern>> read_filters(const json& filters, const std::string& pointer) {
+  std::vector<lambda::Pattern> patterns;
+  for (std::size_t i = 0; i < filters.size(); ++i) {
+    auto pattern = lambda::Pattern::parse(filters[i].dump());
+    if (!pattern) {
+      const std::string where = pointer + "/filters/" + std::to_string(i) + pattern.error().at;
+      return error(Errc::invalid, pattern.error().detail, where);
+    }
+    patterns.push_back(std::move(pattern).value());
+  }
+  return patterns;
+}
+
 void complete_functions(Options& options) {
   for (const gateway::Route& route : options.gateway.routes) {
     for (const lambda::SourceOptions& source : options.sources) {

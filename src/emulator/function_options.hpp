@@ -17,6 +17,10 @@ std::vector<FunctionDefinition> read_functions(const nlohmann::json& functions,
                                                const std::string& directory,
                                                const CallLatency& call_latency);
 
+// The filter patterns of a source, which stands at `pointer`. Errors: invalid.
+Result<std::vector<lambda::Pattern>> read_filters(const nlohmann::json& filters,
+                                                  const std::string& pointer);
+
 // Once everything else is read: the routes each function outside serves, and what they all share.
 void complete_functions(Options& options);
 

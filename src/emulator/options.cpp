@@ -351,19 +351,6 @@ Result<void> Reader::add_route_source(const json& route, const std::string& poin
   return ok();
 }
 
-Result<std::vector<lambda::Pattern>> read_filters(const json& filters, const std::string& pointer) {
-  std::vector<lambda::Pattern> patterns;
-  for (std::size_t i = 0; i < filters.size(); ++i) {
-    auto pattern = lambda::Pattern::parse(filters[i].dump());
-    if (!pattern) {
-      const std::string where = pointer + "/filters/" + std::to_string(i) + pattern.error().at;
-      return error(Errc::invalid, pattern.error().detail, where);
-    }
-    patterns.push_back(std::move(pattern).value());
-  }
-  return patterns;
-}
-
 Result<void> Reader::read_sources() {
   const json& sources = config_.at("sources");
   for (std::size_t i = 0; i < sources.size(); ++i) {
