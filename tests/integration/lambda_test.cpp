@@ -2,6 +2,7 @@
 // no data directory was given.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "integration/process.hpp"
@@ -66,7 +67,9 @@ TEST_CASE("lambda: functions and their code outlive kill -9") {
     instance.kill();
   }
   Instance instance(loop, setup);
-  CHECK(files_below(data.path("state/code")).size() == 2);  // One zip file, and its one file.
+  const auto is_zip = [](const std::string& path) { return path.ends_with(".zip"); };
+  const auto files = files_below(data.path("state/code"));
+  CHECK(std::count_if(files.begin(), files.end(), is_zip) == 1);  // All have the same.
   for (int before = 0; before < 3; ++before) {
     CHECK(request(instance, "DELETE", path_of("f" + std::to_string(before))).status == 204);
   }
@@ -107,10 +110,14 @@ TEST_CASE("lambda: acknowledged events are run after kill -9") {
   REQUIRE(request(instance, "DELETE", "/2017-10-31/functions/echo/concurrency").status == 204);
   const json attributes = {{"QueueUrl", "told"},
                            {"AttributeNames", {"ApproximateNumberOfMessages"}}};
-  CHECK(loop.until([&] {
-    const json got = sqs(instance, "GetQueueAttributes", attributes).body;
-    return got["Attributes"]["ApproximateNumberOfMessages"] == "20";
-  }));
+  std::string told;
+  const Time late = loop.scheduler().now() + patience;
+  while (told != "20" && loop.scheduler().now() < late) {
+    told = sqs(instance, "GetQueueAttributes", attributes)
+               .body["Attributes"]["ApproximateNumberOfMessages"];
+    static_cast<void>(loop.until([] { return false; }, 20ms));
+  }
+  CHECK(told == "20");
   instance.stop();
 }
 
