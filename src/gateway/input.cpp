@@ -61,7 +61,9 @@ Result<json> parse_body(std::string_view text) {
 }
 
 std::string to_text(const json& document) {
-  return document.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text;
+  stores::append_compact(text, document);
+  return text;
 }
 
 // Replaces what is at the rule's place, if anything is; the token goes to `subject` when that is

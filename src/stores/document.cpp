@@ -1,7 +1,9 @@
 // The check of documents against fields, with canonical forms put in place.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/base/format.hpp"
 #include "porteiro/stores/schema.hpp"
 #include "stores/decimal.hpp"
@@ -141,6 +143,38 @@ Result<void> check_document(const std::vector<Field>& fields, json& document, st
     }
   }
   return success();
+}
+
+void append_compact(std::string& out, const json& value) {
+  bool first = true;
+  const auto separate = [&] {
+    if (!std::exchange(first, false)) out += ',';
+  };
+  if (value.is_string()) {
+    append_json_string(out, value.get_ref<const std::string&>());
+  } else if (value.is_object()) {
+    out += '{';
+    for (auto member = value.begin(); member != value.end(); ++member) {
+      separate();
+      append_json_string(out, member.key());
+      out += ':';
+      append_compact(out, *member);
+    }
+    out += '}';
+  } else if (value.is_array()) {
+    out += '[';
+    for (const json& item : value) {
+      separate();
+      append_compact(out, item);
+    }
+    out += ']';
+  } else if (value.is_number_unsigned()) {
+    out += std::to_string(value.get<std::uint64_t>());
+  } else if (value.is_number_integer()) {
+    out += std::to_string(value.get<std::int64_t>());
+  } else {
+    out += value.dump();
+  }
 }
 
 }  // namespace porteiro::stores

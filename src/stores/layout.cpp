@@ -276,14 +276,6 @@ bool append_value(std::string& out, Type type, const json& value) {
   return true;
 }
 
-void append_compact(std::string& out, const json& value) {
-  if (value.is_string()) {
-    append_json_string(out, value.get_ref<const std::string&>());
-  } else {
-    out.append(value.dump(-1, ' ', false, json::error_handler_t::replace));
-  }
-}
-
 std::string open_text(const Layout& layout, const json& open, std::vector<ListPlace>* lists) {
   std::string out = "{";
   for (const auto& [name, value] : open.items()) {

@@ -77,7 +77,6 @@ struct ListPlace {
 // `open` as engines give it out: compact, sorted by name, nulls left out.
 std::string open_text(const Layout& layout, const nlohmann::json& open,
                       std::vector<ListPlace>* lists = nullptr);
-void append_compact(std::string& out, const nlohmann::json& value);
 
 // Adds `item` to a list's text and takes the first items away beyond `items_max`. `items` is the
 // number before and after.

@@ -104,11 +104,11 @@ std::string text_of(const json& value) {
   return value.is_string() ? value.get_ref<const std::string&>() : value.dump();
 }
 
-void append_member(std::string& object, std::string_view name, std::string_view value) {
+void append_member(std::string& object, std::string_view name, const json& value) {
   object += object.empty() ? '{' : ',';
   append_json_string(object, name);
   object += ':';
-  object += value;
+  append_compact(object, value);
 }
 
 std::string field_at(const Plan& plan, const FieldPlan& field) {
@@ -143,12 +143,12 @@ Result<void> place(const Plan& plan, const FieldPlan& field, json& value, const 
     PORTEIRO_TRY(lookup, lookup_at(plan, field, value, tokens));
   }
   if (is_subject) out.row.subject = lookup;
+  if (!texts_valid(value)) return not_utf8(field_at(plan, field));
   if (field.part != Class::open) {
     std::string& box = field.part == Class::sensitive ? out.sensitive : out.restricted;
-    append_member(box, field.field->name, value.dump());
+    append_member(box, field.field->name, value);
     if (field.indexed && !is_key) out.row.hidden.emplace_back(field.field->name, lookup);
   } else if (!is_key) {
-    if (!texts_valid(value)) return not_utf8(field_at(plan, field));
     const bool by_lookup = field.field->type == Type::reference || field.field->type == Type::token;
     out.row.open[field.field->name] = by_lookup ? json(std::move(lookup)) : std::move(value);
   }

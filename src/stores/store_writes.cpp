@@ -322,18 +322,23 @@ void TieredStore::abandon(const Job& job) {
 void TieredStore::show_witness(const Transaction& transaction) const {
   if (environment_.witness == nullptr) return;
   const auto show = [&](std::string_view bytes) { environment_.wrote(Place::disk, bytes); };
+  const auto show_json = [&](const nlohmann::json& value) {
+    std::string text;
+    append_compact(text, value);
+    show(text);
+  };
   show(transaction.once_key);
   for (const Operation& each : transaction.operations) {
     if (const auto* put = std::get_if<operation::Put>(&each)) {
       show(put->row.key);
       show(put->row.subject);
-      show(put->row.open.dump());
+      show_json(put->row.open);
       for (const auto& [field, token] : put->row.hidden) show(token);
       show(put->row.sensitive_box);
       show(put->row.restricted_box);
     } else if (const auto* append = std::get_if<operation::Append>(&each)) {
       show(append->key);
-      show(append->item.dump());
+      show_json(append->item);
     } else if (const auto* erase = std::get_if<operation::Erase>(&each)) {
       show(erase->key);
     } else if (const auto* blob = std::get_if<operation::PutBlob>(&each)) {

@@ -237,7 +237,7 @@ TEST_CASE("store: documents that do not fit are refused with the place and witho
   refused({{"cpf", f.token(cpf_a)}, {"name", "Secret"}}, "person.cpf");  // Needed in clear.
   refused({{"cpf", cpf_a}, {"nick", "Secret"}}, "person.nick");
   refused({{"cpf", cpf_a}, {"income_cents", "Secret"}}, "person.income_cents");
-  refused({{"cpf", cpf_a}, {"name", "Secret\xff"}}, "person");
+  refused({{"cpf", cpf_a}, {"name", "Secret\xff"}}, "person.name");
   refused({{"cpf", cpf_a}, {"segment", "Secret\xff"}}, "person.segment");
   CHECK(errc_of(f.put("people", ana())) == Errc::invalid);
   CHECK(f.engine->commits.empty());
