@@ -1,6 +1,9 @@
 #include "simulation/generators.hpp"
 
 #include <array>
+#include <utility>
+
+#include "porteiro/base/json_scan.hpp"
 
 namespace porteiro::simulation {
 namespace {
@@ -43,15 +46,27 @@ std::string random_name(Random& random) {
   return out;
 }
 
-json random_address(Random& random) {
+void add_text(std::string& out, std::string_view name, std::string_view text) {
+  out += out.ends_with('{') ? "" : ",";
+  append_json_string(out, name);
+  out += ':';
+  append_json_string(out, text);
+}
+
+void add_address(std::string& out, Random& random) {
   const City& city = pick(cities, random);
-  return {{"street", pick(streets, random)},
-          {"number", std::to_string(random.between(1, 4000))},
-          {"complement", "apto " + std::to_string(random.between(1, 250))},
-          {"district", "Centro"},
-          {"city", city.name},
-          {"state", city.state},
-          {"zip", digits(random, 8)}};
+  const std::string street = pick(streets, random);
+  const std::string number = std::to_string(random.between(1, 4000));
+  const std::string complement = "apto " + std::to_string(random.between(1, 250));
+  out += '{';
+  add_text(out, "city", city.name);
+  add_text(out, "complement", complement);
+  add_text(out, "district", "Centro");
+  add_text(out, "number", number);
+  add_text(out, "state", city.state);
+  add_text(out, "street", street);
+  add_text(out, "zip", digits(random, 8));
+  out += '}';
 }
 
 std::string random_uuid(Random& random) {
@@ -73,15 +88,18 @@ std::int64_t day_number(const json& date) {
   return std::chrono::floor<std::chrono::days>(time.value()).time_since_epoch().count();
 }
 
-// Puts day numbers in the place of a specification's dates, which are used over and over.
-void number_days(json& spec) {
+// Puts day numbers in the place of a specification's dates and JSON texts in that of its choices:
+// they are used over and over.
+void prepare(json& spec) {
   const std::string& gen = spec.at("gen").get_ref<const std::string&>();
   if (gen == "date") {
     for (const char* member : {"from", "to"}) spec[member] = day_number(spec.at(member));
+  } else if (gen == "choice") {
+    for (json& choice : spec.at("of")) choice = choice.dump();
   } else if (gen == "list") {
-    number_days(spec.at("of"));
+    prepare(spec.at("of"));
   } else if (gen == "object") {
-    for (json& field : spec.at("fields")) number_days(field);
+    for (json& field : spec.at("fields")) prepare(field);
   }
 }
 
@@ -91,39 +109,55 @@ std::string random_date(Random& random, const json& spec) {
   return to_rfc3339(Time(at)).substr(0, 10);
 }
 
-json generate(const json& spec, Random& random, Time now);
+void generate(std::string& out, const json& spec, Random& random, Time now);
 
-json random_list(const json& spec, Random& random, Time now) {
-  json out = json::array();
+void add_list(std::string& out, const json& spec, Random& random, Time now) {
   const std::int64_t count =
       random.between(spec.at("min").get<std::int64_t>(), spec.at("max").get<std::int64_t>());
-  for (std::int64_t i = 0; i < count; ++i) out.push_back(generate(spec.at("of"), random, now));
-  return out;
-}
-
-json random_object(const json& spec, Random& random, Time now) {
-  json out = json::object();
-  for (const auto& [name, field] : spec.at("fields").items())
-    out[name] = generate(field, random, now);
-  return out;
-}
-
-json generate(const json& spec, Random& random, Time now) {
-  const std::string& gen = spec.at("gen").get_ref<const std::string&>();
-  if (gen == "cpf") return random_cpf(random);
-  if (gen == "name") return random_name(random);
-  if (gen == "address") return random_address(random);
-  if (gen == "int") {
-    return random.between(spec.at("min").get<std::int64_t>(), spec.at("max").get<std::int64_t>());
+  out += '[';
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (i > 0) out += ',';
+    generate(out, spec.at("of"), random, now);
   }
-  if (gen == "digits") return digits(random, spec.at("length").get<std::size_t>());
-  if (gen == "uuid") return random_uuid(random);
-  if (gen == "time") return to_rfc3339(now);
-  if (gen == "date") return random_date(random, spec);
-  if (gen == "choice") return pick(spec.at("of"), random);
-  if (gen == "list") return random_list(spec, random, now);
+  out += ']';
+}
+
+void add_object(std::string& out, const json& spec, Random& random, Time now) {
+  out += '{';
+  bool first = true;
+  for (const auto& [name, field] : spec.at("fields").items()) {
+    if (!std::exchange(first, false)) out += ',';
+    append_json_string(out, name);
+    out += ':';
+    generate(out, field, random, now);
+  }
+  out += '}';
+}
+
+// Adds a value as JSON text.
+void generate(std::string& out, const json& spec, Random& random, Time now) {
+  const std::string& gen = spec.at("gen").get_ref<const std::string&>();
+  if (gen == "cpf") return append_json_string(out, random_cpf(random));
+  if (gen == "name") return append_json_string(out, random_name(random));
+  if (gen == "address") return add_address(out, random);
+  if (gen == "int") {
+    out += std::to_string(
+        random.between(spec.at("min").get<std::int64_t>(), spec.at("max").get<std::int64_t>()));
+    return;
+  }
+  if (gen == "digits") {
+    return append_json_string(out, digits(random, spec.at("length").get<std::size_t>()));
+  }
+  if (gen == "uuid") return append_json_string(out, random_uuid(random));
+  if (gen == "time") return append_json_string(out, to_rfc3339(now));
+  if (gen == "date") return append_json_string(out, random_date(random, spec));
+  if (gen == "choice") {
+    out += pick(spec.at("of"), random).get_ref<const std::string&>();
+    return;
+  }
+  if (gen == "list") return add_list(out, spec, random, now);
   PORTEIRO_ASSERT(gen == "object");  // The schema knows no other.
-  return random_object(spec, random, now);
+  add_object(out, spec, random, now);
 }
 
 }  // namespace
@@ -145,7 +179,7 @@ std::string random_cpf(Random& random) {
 
 Generators::Generators(const json& data) {
   for (const auto& [name, spec] : data.items()) {
-    number_days(specs_.emplace(name, spec).first->second);
+    prepare(specs_.emplace(name, spec).first->second);
   }
 }
 
@@ -155,9 +189,9 @@ bool Generators::canary(std::string_view name) const {
 }
 
 Value Generators::make(std::string_view name, Random& random, Time now) const {
-  const json value = generate(specs_.find(name)->second, random, now);
-  std::string raw = value.dump();
-  std::string text = value.is_string() ? value.get<std::string>() : raw;
+  std::string raw;
+  generate(raw, specs_.find(name)->second, random, now);
+  std::string text = string_value(raw).value_or(raw);
   return {std::move(raw), std::move(text)};
 }
 
