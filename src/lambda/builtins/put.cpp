@@ -54,45 +54,46 @@ class Put final : public PerEvent {
  private:
   void handle(SharedEvent event, Completion done) override {
     if (!in_body(settings_.from) && !settings_.key.needs_body()) {
-      return put(std::move(event), nullptr, std::move(done));
+      return put(std::move(event), "null", true, std::move(done));
     }
-    parsed_body(event, services_, [this, event, done = std::move(done)](Result<json> body) mutable {
-      if (!body) return done(body.error());
-      put(std::move(event), std::move(body).value(), std::move(done));
-    });
+    body(*event, services_,
+         [this, event, done = std::move(done)](Result<std::string> text) mutable {
+           if (!text) return done(text.error());
+           put(std::move(event), std::move(text).value(), true, std::move(done));
+         });
   }
 
-  void put(SharedEvent event, json body, Completion done) {
-    auto batch = make_batch(*event, std::move(body));
+  // At first as if the first record were new, which is how one learns that it is.
+  void put(SharedEvent event, std::string body, bool as_new, Completion done) {
+    auto batch = make_batch(*event, body);
     if (!batch) return done(batch.error());
-    const auto& first = std::get<stores::write::Put>(batch.value().writes.front());
+    auto& first = std::get<stores::write::Put>(batch.value().writes.front());
+    if (as_new) first.expect.kind = stores::Expect::Kind::absent;
     const std::string& field = store_.collection(first.collection)->key;
     std::string key;  // Absent or no text: the store refuses it.
     if (const auto found = first.document.find(field); found != first.document.end()) {
       key = found->is_string() ? found->get<std::string>() : found->dump();
     }
-    create(WriteReply{store_, first.collection, std::move(key), 201, settings_.absent ? 201 : 200,
-                      std::move(event), std::move(done)},
-           std::move(batch).value());
-  }
-
-  // As if the first record were new, which is how one learns that it is.
-  void create(WriteReply reply, stores::Batch batch) {
-    std::optional<stores::Batch> again;
-    if (!settings_.absent) again = batch;
-    std::get<stores::write::Put>(batch.writes.front()).expect.kind = stores::Expect::Kind::absent;
-    const Id trace = reply.event->correlation;
-    store_.batch(std::move(batch), trace,
-                 [this, reply = std::move(reply), again = std::move(again),
-                  trace](Result<stores::Committed> committed) mutable {
+    const Id trace = event->correlation;
+    const bool again = as_new && !settings_.absent;
+    WriteReply reply{store_,
+                     first.collection,
+                     std::move(key),
+                     as_new ? 201 : 200,
+                     settings_.absent ? 201 : 200,
+                     std::move(event),
+                     std::move(done)};
+    store_.batch(std::move(batch).value(), trace,
+                 [this, reply = std::move(reply), body = std::move(body),
+                  again](Result<stores::Committed> committed) mutable {
                    const bool there = !committed && committed.error().code == Errc::conflict;
                    if (!there || !again) return reply(std::move(committed));
-                   reply.status = 200;
-                   store_.batch(std::move(*again), trace, std::move(reply));
+                   put(std::move(reply.event), std::move(body), false, std::move(reply.done));
                  });
   }
 
-  Result<stores::Batch> make_batch(const events::Event& event, json body) {
+  Result<stores::Batch> make_batch(const events::Event& event, std::string_view text) {
+    PORTEIRO_TRY(json body, parse_json(text));
     std::string key;
     if (settings_.has_key) {
       PORTEIRO_TRY(key, settings_.key.of(event, body));
