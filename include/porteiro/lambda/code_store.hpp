@@ -17,7 +17,7 @@ namespace porteiro::lambda {
 struct CodeStoreOptions {
   // Of this store alone: what it does not know there, it removes. Empty: it takes nothing.
   std::string directory{};
-  bool power = false;       // Stored means: survives a loss of power.
+  bool power = false;                             // Stored means: survives a loss of power.
   std::uint64_t zip_bytes_max = 50u << 20;        // AWS Lambda: 50 MB, zipped, direct upload.
   std::uint64_t unpacked_bytes_max = 250u << 20;  // AWS Lambda: 250 MB.
 };

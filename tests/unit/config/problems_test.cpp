@@ -115,7 +115,7 @@ const Bad bad_configs[] = {
      "\"12h\""},
 
     // Choices of required members.
-    {R"({"functions": {"f": {}}})", 
+    {R"({"functions": {"f": {}}})",
      "f: /functions/f: needs \"builtin\", \"native\", \"command\" or \"runtime\""},
     {R"({"functions": {"f": {"buildin": "echo"}}})",
      "f: /functions/f/buildin: unknown name; did you mean \"builtin\"?"},

@@ -129,7 +129,8 @@ TEST_CASE("files: a folder of new files is moved into place, and goes as a whole
   CHECK(files.list(fixture.root + "/code").value() == std::vector<std::string>{"a"});
   CHECK(files.read(fixture.root + "/code/a/bin/run").value() == "#!/bin/sh");
   CHECK(files.mode(fixture.root + "/code/a/bin/run").value() == 0700U);
-  CHECK(files.rename(fixture.root + "/code/b", fixture.root + "/code/c").error().code == Errc::not_found);
+  CHECK(files.rename(fixture.root + "/code/b", fixture.root + "/code/c").error().code ==
+        Errc::not_found);
   REQUIRE(files.remove_all(fixture.root + "/code/a").has_value());
   CHECK(files.list(fixture.root + "/code").value().empty());
   CHECK(files.remove_all(fixture.root + "/code/a").has_value());
