@@ -29,7 +29,7 @@ ClientFunctions::ClientFunctions(const Parts& parts, const Options& options)
              .power = options.journal.durability == journal::Durability::power},
             [this](std::string_view sha256) { return catalogue_.refers(sha256); }),
       service_({parts.environment, parts.journal, parts.telemetry, catalogue_, code_, parts.queues,
-                parts.mappings, host()},
+                parts.functions, host()},
                options.aws, {}) {
   for (const FunctionDefinition& definition : options.functions) declare(definition);
 }

@@ -20,7 +20,6 @@ class ClientFunctions {
     queue::Queues& queues;
     lambda::Services& services;
     lambda::Functions& functions;
-    lambda::Mappings& mappings;
   };
   // Joins the journal, before it starts. Borrows everything.
   ClientFunctions(const Parts& parts, const Options& options);

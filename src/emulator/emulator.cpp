@@ -191,10 +191,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   PORTEIRO_TRY(open_functions(registry));
   sqs_ = std::make_unique<protocols::Sqs>(environment_, *journal_, telemetry_, *queues_,
                                           options_.aws, options_.sqs);
-  clients_ = std::make_unique<ClientFunctions>(
-      ClientFunctions::Parts{environment_, *journal_, telemetry_, *queues_, *services_, *functions_,
-                             *functions_},
-      options_);
+  clients_ =
+      std::make_unique<ClientFunctions>(ClientFunctions::Parts{environment_, *journal_, telemetry_,
+                                                               *queues_, *services_, *functions_},
+                                        options_);
   admin_ = std::make_unique<admin::Admin>(
       telemetry_, *events_, *queues_,
       admin::Hooks{[this] { return ready_; },

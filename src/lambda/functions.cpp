@@ -215,11 +215,6 @@ void Functions::unmap(Id id) {
   if (!found.empty()) state_->retire(std::move(found.mapped()));
 }
 
-MappingResult Functions::last_result(Id id) const {
-  const auto found = state_->mappings.find(id);
-  return found == state_->mappings.end() ? MappingResult::none : found->second->last_result();
-}
-
 void Functions::stop(Task done) {
   state_->shared.stopping = true;
   state_->stopped = std::move(done);

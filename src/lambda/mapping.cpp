@@ -92,7 +92,7 @@ void Mapping::follow_queue() {
 }
 
 bool Mapping::room() const {
-  if (shared_.stopping || retired_ || pool_ == nullptr) return false;
+  if (shared_.stopping || pool_ == nullptr) return false;
   if (!held_.empty()) return true;
   if (options_.concurrency_max > 0 && running_ >= options_.concurrency_max) return false;
   return pool_->waiting() == 0 && pool_->free() > 0;
@@ -199,32 +199,29 @@ void Mapping::ended(Run& run, Result<Reply> outcome, bool crashed) {
   PORTEIRO_ASSERT(running_ > 0);
   --running_;
   queue::Queue* from = queue();
-  const bool good = from != nullptr && !crashed && settle(*from, run, outcome);
-  last_result_ = good ? MappingResult::ok : MappingResult::failed;
+  if (from != nullptr && !crashed) settle(*from, run, outcome);
 }
 
 // What failed stays until its visibility timeout ends.
-bool Mapping::settle(queue::Queue& from, Run& run, const Result<Reply>& outcome) {
+void Mapping::settle(queue::Queue& from, Run& run, const Result<Reply>& outcome) {
   if (!outcome) {
     if (!run.outside && !retryable(outcome.error().code)) remove_all(from, run);
-    return false;
+    return;
   }
   const int status = outcome.value().status;
   const bool reports = options_.reports_failures && status >= 200 && status <= 299;
   if (reports) return remove_but(from, run, outcome.value());
   remove_all(from, run);
-  return true;
 }
 
-bool Mapping::remove_but(queue::Queue& from, Run& run, const Reply& reply) {
+void Mapping::remove_but(queue::Queue& from, Run& run, const Reply& reply) {
   const auto stays = failures(reply, run);
-  if (!stays) return false;
+  if (!stays) return;
   for (std::size_t i = 0; i < stays->size(); ++i) {
     if (!(*stays)[i]) static_cast<void>(from.remove(run.invocation.deliveries[i].receipt));
   }
   const bool all = std::none_of(stays->begin(), stays->end(), [](bool failed) { return failed; });
   if (!all && from.options().fifo) warn_of_order(run, *stays);
-  return all;
 }
 
 // AWS leaves it to the function to stop at the first failure, and so to lose the order otherwise.
@@ -252,6 +249,7 @@ void Mapping::stop() { flush(); }
 
 void Mapping::retire() {
   flush();
+  feed(nullptr);  // Its last batches may be another pool's, whose place this one takes.
   retired_ = true;
   watcher_.reset();
   look_.stop();

@@ -23,7 +23,6 @@ class Mapping final : public Feed {
   void reset();   // What is held and what runs is forgotten.
   bool busy() const { return running_ > 0; }
   const MappingOptions& options() const { return options_; }
-  MappingResult last_result() const { return last_result_; }
 
  private:
   bool room() const override;
@@ -36,8 +35,8 @@ class Mapping final : public Feed {
   void flush();
   void dispatch(std::vector<queue::Delivery> deliveries);
   std::shared_ptr<Run> run_of(queue::Queue& from, std::vector<queue::Delivery> deliveries);
-  bool settle(queue::Queue& from, Run& run, const Result<Reply>& outcome);
-  bool remove_but(queue::Queue& from, Run& run, const Reply& reply);
+  void settle(queue::Queue& from, Run& run, const Result<Reply>& outcome);
+  void remove_but(queue::Queue& from, Run& run, const Reply& reply);
   void warn_of_order(const Run& run, const std::vector<bool>& stays);
 
   queue::Queues& queues_;
@@ -47,7 +46,6 @@ class Mapping final : public Feed {
   std::size_t held_bytes_ = 0;
   std::size_t running_ = 0;  // Batches that were handed on and have not ended.
   bool retired_ = false;
-  MappingResult last_result_ = MappingResult::none;
   Timer window_, look_;
   std::uint64_t &malformed_, &filtered_;
   const queue::Queue* watched_ = nullptr;  // Only to compare with: it may be gone.

@@ -75,7 +75,6 @@ class Functions final : public Mappings {
 
   void map(MappingOptions options) override;
   void unmap(Id id) override;
-  MappingResult last_result(Id id) const override;
 
   // For a graceful stop: no more receives; `done` runs, posted, when nothing is running and the
   // workers outside, which are asked to end then, have ended (within 2 s: then they are killed).

@@ -22,8 +22,6 @@ struct MappingOptions {
   bool reports_failures = false;       // The function names what failed: batchItemFailures.
 };
 
-enum class MappingResult : std::uint8_t { none, ok, failed };  // Of the last batch that ended.
-
 // What succeeded is deleted, what failed stays for its visibility timeout. A batch succeeds or
 // fails as a whole, unless its reply (2xx) may name the messages that failed:
 // {"batchItemFailures":[{"itemIdentifier": the event's id, or the message's for a function
@@ -36,7 +34,6 @@ class Mappings {
   // Begins, or changes the one with this id: batches that run end as they began.
   virtual void map(MappingOptions options) = 0;
   virtual void unmap(Id id) = 0;  // What runs ends, and is settled. Nothing if there is none.
-  virtual MappingResult last_result(Id id) const = 0;
 };
 
 }  // namespace porteiro::lambda

@@ -441,10 +441,10 @@ TEST_CASE("external: files and names are checked") {
   o.external.code.clear();
   o.external.layers.clear();
   o.external.runtime = Runtime::command;
-  o.external.directory = "/work";
+  o.external.directory = "/srv";
   o.external.command = {"bin/worker"};
   CHECK(at() == "command/0");
-  o.file("/work/bin/worker", "", 0755);
+  o.file("/srv/bin/worker", "", 0755);
   CHECK(at() == "fine");
   o.external.command = {"python3", "x.py"};
   CHECK(at() == "fine");

@@ -297,10 +297,8 @@ TEST_CASE("mapping: another set of options takes over while a batch of the old o
   b.map({.batch_max = 5});
   b.settle();
   CHECK(recorder.batches.size() == 2);
-  CHECK(b.functions->last_result(b.mapping) == MappingResult::none);
   recorder.finish();
   b.settle();
-  CHECK(b.functions->last_result(b.mapping) == MappingResult::ok);
   CHECK(b.q->depth().total() == 0);
 }
 
@@ -339,6 +337,24 @@ TEST_CASE("mapping: a function may come later, and go and come again") {
   first.finish();
   second.finish();
   CHECK(second.batches == std::vector<std::vector<std::string>>{{"2"}});
+  CHECK(b.q->depth().total() == 0);
+}
+
+TEST_CASE("mapping: one that is removed outlives the functions it fed") {
+  Mapped b;
+  Recorder first;
+  b.make(options("f"), first.handler());
+  b.map({.batch_max = 1});
+  REQUIRE(b.q->send({.body = "1"}).has_value());
+  b.settle();
+  REQUIRE(first.batches.size() == 1);
+  REQUIRE(b.functions->remove("f").has_value());
+  b.make(options("f"), Recorder().handler());
+  b.functions->unmap(b.mapping);
+  REQUIRE(b.functions->remove("f").has_value());
+  b.settle();
+  first.finish();
+  b.settle();
   CHECK(b.q->depth().total() == 0);
 }
 

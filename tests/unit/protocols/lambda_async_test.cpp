@@ -9,10 +9,10 @@ namespace {
 
 constexpr const char* failure = R"({"errorType":"E","errorMessage":"no"})";
 
-LambdaReply submit(LambdaClient& client, const std::string& function,
-                   const std::string& payload = R"({"n":1})") {
-  const LambdaReply reply = client.send("POST", client.path(function, "/invocations"), payload,
-                                        {{"X-Amz-Invocation-Type", "Event"}});
+Reply submit(LambdaClient& client, const std::string& function,
+             const std::string& payload = R"({"n":1})") {
+  const Reply reply = client.send("POST", client.path(function, "/invocations"), payload,
+                                  {{"X-Amz-Invocation-Type", "Event"}});
   INFO(reply.body);
   REQUIRE(reply.status == 202);
   CHECK(reply.body.empty());
@@ -29,7 +29,7 @@ void configure(LambdaClient& client, const std::string& function, const json& co
 TEST_CASE("lambda: an asynchronous invocation is accepted, then runs once") {
   LambdaClient client;
   client.create("orders");
-  const LambdaReply reply = submit(client, "orders");
+  const Reply reply = submit(client, "orders");
   REQUIRE(client.invocations.size() == 1);
   CHECK(client.invocations.front().direct->payload == R"({"n":1})");
   CHECK(lambda::to_uuid(client.invocations.front().direct->request) ==
@@ -48,7 +48,7 @@ TEST_CASE("lambda: a failed event is tried twice more, then told of at its desti
   client.create("orders");
   const std::string target = client.queue("failures");
   configure(client, "orders", {{"DestinationConfig", {{"OnFailure", {{"Destination", target}}}}}});
-  const LambdaReply reply = submit(client, "orders");
+  const Reply reply = submit(client, "orders");
   client.answer("", failure);
   client.world.scheduler.run_for(59s);
   CHECK(client.invocations.empty());
@@ -189,8 +189,9 @@ TEST_CASE("lambda: event invoke configs are kept by qualifier, within bounds") {
   LambdaClient client;
   client.create("orders", {{"Publish", true}});
   const std::string path = "/2019-09-25/functions/orders/event-invoke-config";
-  check_error(client.send("GET", path), 404, "ResourceNotFoundException", "EventInvokeConfig");
-  check_error(client.call("POST", path, json::object()), 404, "ResourceNotFoundException");
+  check_lambda_error(client.send("GET", path), 404, "ResourceNotFoundException",
+                     "EventInvokeConfig");
+  check_lambda_error(client.call("POST", path, json::object()), 404, "ResourceNotFoundException");
   const json put = client.ok("PUT", path, {{"MaximumRetryAttempts", 1}});
   CHECK(put["FunctionArn"] == "arn:aws:lambda:us-east-1:000000000000:function:orders:$LATEST");
   const json updated = client.ok("POST", path, {{"MaximumEventAgeInSeconds", 60}});
@@ -202,14 +203,15 @@ TEST_CASE("lambda: event invoke configs are kept by qualifier, within bounds") {
   for (const json& bad :
        {json{{"MaximumRetryAttempts", 3}}, json{{"MaximumRetryAttempts", -1}},
         json{{"MaximumEventAgeInSeconds", 59}}, json{{"MaximumEventAgeInSeconds", 21601}}}) {
-    check_error(client.call("PUT", path, bad), 400, "ValidationException");
+    check_lambda_error(client.call("PUT", path, bad), 400, "ValidationException");
   }
   for (const char* target :
        {"arn:aws:sns:us-east-1:000000000000:x", "x", "arn:aws:sqs:us-east-1:000000000000:none",
         "arn:aws:sqs:us-east-1:111111111111:x"}) {
-    check_error(client.call("PUT", path,
-                            {{"DestinationConfig", {{"OnFailure", {{"Destination", target}}}}}}),
-                400, "InvalidParameterValueException", "OnFailure");
+    check_lambda_error(
+        client.call("PUT", path,
+                    {{"DestinationConfig", {{"OnFailure", {{"Destination", target}}}}}}),
+        400, "InvalidParameterValueException", "OnFailure");
   }
 }
 
@@ -242,8 +244,9 @@ TEST_CASE("lambda: event source mappings begin, change and end") {
   CHECK(options.filters.size() == 1);
   CHECK(options.concurrency_max == 2);
   CHECK(options.reports_failures);
-  check_error(client.call("POST", path, {{"FunctionName", "orders"}, {"EventSourceArn", arn}}), 409,
-              "ResourceConflictException", "already exists");
+  check_lambda_error(
+      client.call("POST", path, {{"FunctionName", "orders"}, {"EventSourceArn", arn}}), 409,
+      "ResourceConflictException", "already exists");
   const json off = client.ok("PUT", one, {{"Enabled", false}, {"BatchSize", 5}}, 202);
   CHECK(off["BatchSize"] == 5);
   CHECK(client.mappings.running.empty());
@@ -258,7 +261,7 @@ TEST_CASE("lambda: event source mappings begin, change and end") {
   CHECK(client.mappings.running.size() == 1);
   CHECK(client.ok("DELETE", one, nullptr, 202)["State"] == "Deleting");
   CHECK(client.mappings.running.empty());
-  check_error(client.send("GET", one), 404, "ResourceNotFoundException");
+  check_lambda_error(client.send("GET", one), 404, "ResourceNotFoundException");
 }
 
 TEST_CASE("lambda: what a mapping cannot be is refused") {
@@ -271,7 +274,8 @@ TEST_CASE("lambda: what a mapping cannot be is refused") {
     json body = {{"FunctionName", "orders"}, {"EventSourceArn", arn}};
     body.update(more);
     CAPTURE(text);
-    check_error(client.call("POST", "/2015-03-31/event-source-mappings", body), status, type, text);
+    check_lambda_error(client.call("POST", "/2015-03-31/event-source-mappings", body), status, type,
+                       text);
   };
   const std::string value = "InvalidParameterValueException";
   refused({{"FunctionName", "nobody"}}, 404, "ResourceNotFoundException", "nobody");

@@ -14,25 +14,9 @@
 #include "porteiro/protocols/lambda.hpp"
 #include "porteiro/virtual_world/virtual_world.hpp"
 #include "unit/lambda/zip.hpp"
+#include "unit/protocols/client.hpp"
 
 namespace porteiro::protocols::test {
-
-using nlohmann::json;
-using namespace std::chrono_literals;
-
-struct LambdaReply {
-  int status = 0;
-  std::string type, body;
-  std::vector<http::Header> headers;
-
-  std::string header(std::string_view name) const {
-    for (const http::Header& header : headers) {
-      if (header.name == name) return header.value;
-    }
-    return {};
-  }
-  json document() const { return body.empty() ? json::object() : json::parse(body); }
-};
 
 struct KnownMappings final : lambda::Mappings {
   std::map<Id, lambda::MappingOptions> running;
@@ -41,7 +25,6 @@ struct KnownMappings final : lambda::Mappings {
     running.insert_or_assign(id, std::move(options));
   }
   void unmap(Id id) override { running.erase(id); }
-  lambda::MappingResult last_result(Id) const override { return lambda::MappingResult::none; }
 };
 
 // A life of the service: with a disk that is kept, another one takes over.
@@ -96,33 +79,33 @@ class LambdaClient {
 
   void settle() { world.scheduler.run_for(0s); }
 
-  std::shared_ptr<std::optional<LambdaReply>> start(std::string_view method,
-                                                    std::string_view target, std::string_view body,
-                                                    std::vector<http::HeaderView> headers = {}) {
-    auto reply = std::make_shared<std::optional<LambdaReply>>();
+  std::shared_ptr<std::optional<Reply>> start(std::string_view method, std::string_view target,
+                                              std::string_view body,
+                                              std::vector<http::HeaderView> headers = {}) {
+    auto reply = std::make_shared<std::optional<Reply>>();
     headers.push_back({"Host", "localhost:4566"});
     const http::Request request{method, target, headers, body, "simulation"};
     CHECK(Lambda::takes(request));
     service->handle(request, [reply](http::Response response) {
       REQUIRE_FALSE(reply->has_value());
-      *reply = LambdaReply{response.status, response.content_type, response.body, response.headers};
+      *reply = Reply{response.status, response.content_type, response.body, response.headers};
     });
     settle();
     return reply;
   }
-  LambdaReply send(std::string_view method, std::string_view target, std::string_view body = {},
-                   std::vector<http::HeaderView> headers = {}) {
+  Reply send(std::string_view method, std::string_view target, std::string_view body = {},
+             std::vector<http::HeaderView> headers = {}) {
     const auto reply = start(method, target, body, std::move(headers));
     REQUIRE(reply->has_value());
     return **reply;
   }
-  LambdaReply call(std::string_view method, const std::string& path, const json& body) {
+  Reply call(std::string_view method, const std::string& path, const json& body) {
     return send(method, path, body.dump());
   }
   // The result of an action that has to succeed.
   json ok(std::string_view method, const std::string& path, const json& body = nullptr,
           int status = 200) {
-    const LambdaReply reply = send(method, path, body.is_null() ? "" : body.dump());
+    const Reply reply = send(method, path, body.is_null() ? "" : body.dump());
     INFO(method, " ", path, ": ", reply.body);
     REQUIRE(reply.status == status);
     return reply.document();
@@ -205,8 +188,8 @@ class LambdaClient {
   }
 };
 
-inline void check_error(const LambdaReply& reply, int status, const std::string& type,
-                        const std::string& text = {}) {
+inline void check_lambda_error(const Reply& reply, int status, const std::string& type,
+                               const std::string& text = {}) {
   INFO(reply.body);
   CHECK(reply.status == status);
   CHECK(reply.header("x-amzn-ErrorType") == type);

@@ -33,8 +33,8 @@ TEST_CASE("lambda: a created function is active, and says all that clients wait 
   const json whole = client.ok("GET", client.path("orders"));
   CHECK(whole["Configuration"] == made);
   CHECK(whole["Tags"]["team"] == "credit");
-  check_error(client.call("POST", client.path(""), LambdaClient::creation("orders")), 409,
-              "ResourceConflictException", "already exist");
+  check_lambda_error(client.call("POST", client.path(""), LambdaClient::creation("orders")), 409,
+                     "ResourceConflictException", "already exist");
 }
 
 TEST_CASE("lambda: the code is given back by a link that is good for ten minutes") {
@@ -44,14 +44,14 @@ TEST_CASE("lambda: the code is given back by a link that is good for ten minutes
   const std::string origin = "http://localhost:4566";
   REQUIRE(url.starts_with(origin + "/_lambda/code/"));
   const std::string target = url.substr(origin.size());
-  const LambdaReply zip = client.send("GET", target);
+  const Reply zip = client.send("GET", target);
   CHECK(zip.status == 200);
   CHECK(zip.type == "application/zip");
   CHECK(to_base64(zip.body) == LambdaClient::zip());
-  check_error(client.send("GET", target.substr(0, target.size() - 1) + "0"), 403,
-              "AccessDeniedException");
+  check_lambda_error(client.send("GET", target.substr(0, target.size() - 1) + "0"), 403,
+                     "AccessDeniedException");
   client.world.scheduler.run_for(10min + 1s);
-  check_error(client.send("GET", target), 403, "AccessDeniedException");
+  check_lambda_error(client.send("GET", target), 403, "AccessDeniedException");
 }
 
 TEST_CASE("lambda: functions are named by names, partial and whole ARNs") {
@@ -65,17 +65,18 @@ TEST_CASE("lambda: functions are named by names, partial and whole ARNs") {
     CAPTURE(name);
     CHECK(client.send("GET", client.path(name)).status == 200);
   }
-  check_error(client.send("GET", client.path("nobody")), 404, "ResourceNotFoundException",
-              "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody");
-  check_error(client.send("GET", client.path("orders") + "?Qualifier=live"), 404,
-              "ResourceNotFoundException", "function:orders:live");
-  check_error(client.send("GET", client.path("orders:live") + "?Qualifier=other"), 400,
-              "InvalidParameterValueException", "does not match");
-  check_error(client.send("GET", client.path("eu-west-1:000000000000:function:orders")), 404,
-              "ResourceNotFoundException");
-  check_error(client.send("GET", client.path("or!ders")), 400, "ValidationException",
-              "'functionName'");
-  check_error(client.send("GET", client.path(std::string(65, 'x'))), 400, "ValidationException");
+  check_lambda_error(client.send("GET", client.path("nobody")), 404, "ResourceNotFoundException",
+                     "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody");
+  check_lambda_error(client.send("GET", client.path("orders") + "?Qualifier=live"), 404,
+                     "ResourceNotFoundException", "function:orders:live");
+  check_lambda_error(client.send("GET", client.path("orders:live") + "?Qualifier=other"), 400,
+                     "InvalidParameterValueException", "does not match");
+  check_lambda_error(client.send("GET", client.path("eu-west-1:000000000000:function:orders")), 404,
+                     "ResourceNotFoundException");
+  check_lambda_error(client.send("GET", client.path("or!ders")), 400, "ValidationException",
+                     "'functionName'");
+  check_lambda_error(client.send("GET", client.path(std::string(65, 'x'))), 400,
+                     "ValidationException");
 }
 
 // Goal: each value that AWS refuses is refused, by the exception that clients know.
@@ -85,7 +86,7 @@ TEST_CASE("lambda: what a function cannot be made of is refused") {
     json body = LambdaClient::creation("orders");
     body.update(more);
     CAPTURE(text);
-    check_error(client.call("POST", client.path(""), body), 400, type, text);
+    check_lambda_error(client.call("POST", client.path(""), body), 400, type, text);
   };
   const std::string constraint = "ValidationException", value = "InvalidParameterValueException";
   refused({{"Runtime", "cobol85"}}, value, "nodejs22.x, nodejs24.x, python3.9");
@@ -123,12 +124,12 @@ TEST_CASE("lambda: what a function cannot be made of is refused") {
 
 TEST_CASE("lambda: what is no JSON, or no action, has the service's own error") {
   LambdaClient client;
-  check_error(client.send("POST", client.path(""), "{"), 400, "SerializationException");
-  check_error(client.send("POST", client.path(""), "[1]"), 400, "SerializationException");
-  check_error(client.send("PUT", client.path("x", "/configuration"), "{\"a\":\"\xff\"}"), 400,
-              "SerializationException");
-  check_error(client.send("PATCH", client.path("x")), 404, "UnknownOperationException");
-  check_error(client.send("GET", "/2018-10-31/layers"), 404, "UnknownOperationException");
+  check_lambda_error(client.send("POST", client.path(""), "{"), 400, "SerializationException");
+  check_lambda_error(client.send("POST", client.path(""), "[1]"), 400, "SerializationException");
+  check_lambda_error(client.send("PUT", client.path("x", "/configuration"), "{\"a\":\"\xff\"}"),
+                     400, "SerializationException");
+  check_lambda_error(client.send("PATCH", client.path("x")), 404, "UnknownOperationException");
+  check_lambda_error(client.send("GET", "/2018-10-31/layers"), 404, "UnknownOperationException");
 }
 
 TEST_CASE("lambda: a configuration is changed member by member, under its revision") {
@@ -140,9 +141,9 @@ TEST_CASE("lambda: a configuration is changed member by member, under its revisi
   CHECK(changed["Environment"]["Variables"]["AA"] == "1");
   CHECK(changed["RevisionId"] != made["RevisionId"]);
   CHECK(client.units.at("orders").settings.timeout_s == 30);
-  check_error(client.call("PUT", client.path("orders", "/configuration"),
-                          {{"Timeout", 31}, {"RevisionId", made["RevisionId"]}}),
-              412, "PreconditionFailedException");
+  check_lambda_error(client.call("PUT", client.path("orders", "/configuration"),
+                                 {{"Timeout", 31}, {"RevisionId", made["RevisionId"]}}),
+                     412, "PreconditionFailedException");
   const json emptied = client.ok("PUT", client.path("orders", "/configuration"),
                                  {{"Environment", {{"Variables", json::object()}}}});
   CHECK_FALSE(emptied.contains("Environment"));
@@ -160,11 +161,12 @@ TEST_CASE("lambda: new code takes the place of the old, whose files go") {
   CHECK(changed["CodeSha256"] != made["CodeSha256"]);
   CHECK(client.files.read(client.units.at("orders").folder + "/app.py").value() == "new");
   CHECK_FALSE(client.files.list(before).has_value());
-  check_error(client.call("PUT", client.path("orders", "/code"),
-                          {{"ZipFile", client.zip("x")}, {"RevisionId", made["RevisionId"]}}),
-              412, "PreconditionFailedException");
-  check_error(client.call("PUT", client.path("orders", "/code"), {{"S3Bucket", "b"}}), 400,
-              "InvalidParameterValueException", "no S3");
+  check_lambda_error(
+      client.call("PUT", client.path("orders", "/code"),
+                  {{"ZipFile", client.zip("x")}, {"RevisionId", made["RevisionId"]}}),
+      412, "PreconditionFailedException");
+  check_lambda_error(client.call("PUT", client.path("orders", "/code"), {{"S3Bucket", "b"}}), 400,
+                     "InvalidParameterValueException", "no S3");
 }
 
 TEST_CASE("lambda: a deleted function is gone, with its code") {
@@ -174,7 +176,8 @@ TEST_CASE("lambda: a deleted function is gone, with its code") {
   client.ok("DELETE", client.path("orders"), nullptr, 204);
   CHECK(client.units.empty());
   CHECK_FALSE(client.files.list(folder).has_value());
-  check_error(client.send("DELETE", client.path("orders")), 404, "ResourceNotFoundException");
+  check_lambda_error(client.send("DELETE", client.path("orders")), 404,
+                     "ResourceNotFoundException");
   client.create("orders");
 }
 
@@ -192,9 +195,10 @@ TEST_CASE("lambda: functions are listed by pages") {
   const json all = client.ok("GET", "/2015-03-31/functions?FunctionVersion=ALL");
   CHECK(all["Functions"].size() == 4);
   CHECK(all["Functions"][1]["FunctionArn"] == std::string(arn_prefix) + "a:1");
-  check_error(client.send("GET", "/2015-03-31/functions?Marker=!"), 400,
-              "InvalidParameterValueException");
-  check_error(client.send("GET", "/2015-03-31/functions?MaxItems=0"), 400, "ValidationException");
+  check_lambda_error(client.send("GET", "/2015-03-31/functions?Marker=!"), 400,
+                     "InvalidParameterValueException");
+  check_lambda_error(client.send("GET", "/2015-03-31/functions?MaxItems=0"), 400,
+                     "ValidationException");
 }
 
 TEST_CASE("lambda: versions stay as they were published") {
@@ -215,13 +219,13 @@ TEST_CASE("lambda: versions stay as they were published") {
   REQUIRE(versions.size() == 3);
   CHECK(versions[0]["Version"] == "$LATEST");
   CHECK(versions[2]["Version"] == "2");
-  check_error(client.call("POST", client.path("orders", "/versions"), {{"CodeSha256", "x"}}), 400,
-              "InvalidParameterValueException", "is different from current CodeSHA256");
-  check_error(client.send("DELETE", client.path("orders") + "?Qualifier=$LATEST"), 400,
-              "InvalidParameterValueException");
+  check_lambda_error(client.call("POST", client.path("orders", "/versions"), {{"CodeSha256", "x"}}),
+                     400, "InvalidParameterValueException", "is different from current CodeSHA256");
+  check_lambda_error(client.send("DELETE", client.path("orders") + "?Qualifier=$LATEST"), 400,
+                     "InvalidParameterValueException");
   client.ok("DELETE", client.path("orders") + "?Qualifier=1", nullptr, 204);
   CHECK_FALSE(client.units.contains("orders:1"));
-  check_error(client.send("GET", client.path("orders:1")), 404, "ResourceNotFoundException");
+  check_lambda_error(client.send("GET", client.path("orders:1")), 404, "ResourceNotFoundException");
 }
 
 TEST_CASE("lambda: aliases lead to versions, and keep them") {
@@ -234,31 +238,31 @@ TEST_CASE("lambda: aliases lead to versions, and keep them") {
   CHECK(made["AliasArn"] == std::string(arn_prefix) + "orders:live");
   CHECK(client.ok("GET", aliases + "/live") == made);
   CHECK(client.ok("GET", client.path("orders:live"))["Configuration"]["Version"] == "1");
-  check_error(client.call("POST", aliases, {{"Name", "live"}, {"FunctionVersion", "1"}}), 409,
-              "ResourceConflictException");
-  check_error(client.call("POST", aliases, {{"Name", "7"}, {"FunctionVersion", "1"}}), 400,
-              "ValidationException", "at 'name'");
-  check_error(client.call("POST", aliases, {{"Name", "x"}, {"FunctionVersion", "9"}}), 404,
-              "ResourceNotFoundException");
+  check_lambda_error(client.call("POST", aliases, {{"Name", "live"}, {"FunctionVersion", "1"}}),
+                     409, "ResourceConflictException");
+  check_lambda_error(client.call("POST", aliases, {{"Name", "7"}, {"FunctionVersion", "1"}}), 400,
+                     "ValidationException", "at 'name'");
+  check_lambda_error(client.call("POST", aliases, {{"Name", "x"}, {"FunctionVersion", "9"}}), 404,
+                     "ResourceNotFoundException");
   const json routed = client.ok("PUT", aliases + "/live",
                                 {{"RoutingConfig", {{"AdditionalVersionWeights", {{"2", 0.5}}}}},
                                  {"RevisionId", made["RevisionId"]}});
   CHECK(routed["RoutingConfig"]["AdditionalVersionWeights"]["2"] == 0.5);
-  check_error(client.call("PUT", aliases + "/live", {{"RevisionId", made["RevisionId"]}}), 412,
-              "PreconditionFailedException");
+  check_lambda_error(client.call("PUT", aliases + "/live", {{"RevisionId", made["RevisionId"]}}),
+                     412, "PreconditionFailedException");
   for (const char* weight : {R"({"2": 1.5})", R"({"1": 0.5})", R"({"$LATEST": 0.5})"}) {
     CHECK(client
               .call("PUT", aliases + "/live",
                     {{"RoutingConfig", {{"AdditionalVersionWeights", json::parse(weight)}}}})
               .status == 400);
   }
-  check_error(client.send("DELETE", client.path("orders") + "?Qualifier=2"), 409,
-              "ResourceConflictException", "live");
+  check_lambda_error(client.send("DELETE", client.path("orders") + "?Qualifier=2"), 409,
+                     "ResourceConflictException", "live");
   CHECK(client.ok("GET", aliases)["Aliases"].size() == 1);
   CHECK(client.ok("GET", aliases + "?FunctionVersion=2")["Aliases"].size() == 1);
   client.ok("DELETE", aliases + "/live", nullptr, 204);
   client.ok("DELETE", aliases + "/live", nullptr, 204);
-  check_error(client.send("GET", aliases + "/live"), 404, "ResourceNotFoundException");
+  check_lambda_error(client.send("GET", aliases + "/live"), 404, "ResourceNotFoundException");
 }
 
 TEST_CASE("lambda: a function of the config is shown, and only the config changes it") {
@@ -266,16 +270,18 @@ TEST_CASE("lambda: a function of the config is shown, and only the config change
   CHECK(client.ok("GET", client.path("score"))["Configuration"]["State"] == "Active");
   CHECK(client.ok("GET", client.path(""))["Functions"].size() == 1);
   const std::string type = "ResourceConflictException";
-  check_error(client.send("DELETE", client.path("score")), 409, type, "configuration");
-  check_error(client.call("PUT", client.path("score", "/configuration"), {{"Timeout", 5}}), 409,
-              type);
-  check_error(client.call("PUT", client.path("score", "/code"), {{"ZipFile", client.zip()}}), 409,
-              type);
-  check_error(client.call("POST", client.path("score", "/versions"), json::object()), 409, type);
-  check_error(client.call("PUT", "/2017-10-31/functions/score/concurrency",
-                          {{"ReservedConcurrentExecutions", 1}}),
-              409, type);
-  check_error(client.call("POST", client.path(""), LambdaClient::creation("score")), 409, type);
+  check_lambda_error(client.send("DELETE", client.path("score")), 409, type, "configuration");
+  check_lambda_error(client.call("PUT", client.path("score", "/configuration"), {{"Timeout", 5}}),
+                     409, type);
+  check_lambda_error(client.call("PUT", client.path("score", "/code"), {{"ZipFile", client.zip()}}),
+                     409, type);
+  check_lambda_error(client.call("POST", client.path("score", "/versions"), json::object()), 409,
+                     type);
+  check_lambda_error(client.call("PUT", "/2017-10-31/functions/score/concurrency",
+                                 {{"ReservedConcurrentExecutions", 1}}),
+                     409, type);
+  check_lambda_error(client.call("POST", client.path(""), LambdaClient::creation("score")), 409,
+                     type);
 }
 
 TEST_CASE("lambda: tags, permissions and account settings") {
@@ -285,7 +291,7 @@ TEST_CASE("lambda: tags, permissions and account settings") {
   client.ok("POST", tags, {{"Tags", {{"a b", "1"}, {"c", "2"}}}}, 204);
   client.ok("DELETE", tags + "?tagKeys=a%20b&tagKeys=zz", nullptr, 204);
   CHECK(client.ok("GET", tags)["Tags"] == json{{"c", "2"}});
-  check_error(client.send("GET", "/2017-03-31/tags/x"), 400, "ValidationException");
+  check_lambda_error(client.send("GET", "/2017-03-31/tags/x"), 400, "ValidationException");
   const std::string policy = client.path("orders", "/policy");
   const json permission = {{"StatementId", "s1"},
                            {"Action", "lambda:InvokeFunction"},
@@ -294,12 +300,12 @@ TEST_CASE("lambda: tags, permissions and account settings") {
   const json added = client.ok("POST", policy, permission, 201);
   CHECK(json::parse(added["Statement"].get<std::string>())["Principal"]["Service"] ==
         "events.amazonaws.com");
-  check_error(client.call("POST", policy, permission), 409, "ResourceConflictException");
+  check_lambda_error(client.call("POST", policy, permission), 409, "ResourceConflictException");
   const json kept = json::parse(client.ok("GET", policy)["Policy"].get<std::string>());
   CHECK(kept["Statement"].size() == 1);
   client.ok("DELETE", policy + "/s1", nullptr, 204);
-  check_error(client.send("GET", policy), 404, "ResourceNotFoundException");
-  check_error(client.send("DELETE", policy + "/s1"), 404, "ResourceNotFoundException");
+  check_lambda_error(client.send("GET", policy), 404, "ResourceNotFoundException");
+  check_lambda_error(client.send("DELETE", policy + "/s1"), 404, "ResourceNotFoundException");
   const json settings = client.ok("GET", "/2016-08-19/account-settings/");
   CHECK(settings["AccountUsage"]["FunctionCount"] == 1);
 }
@@ -338,8 +344,8 @@ TEST_CASE("lambda: a restart gives functions, versions, aliases and mappings bac
   const json lost = client.ok("GET", client.path("orders", "/configuration"));
   CHECK(lost["State"] == "Failed");
   CHECK(client.units.empty());
-  check_error(client.send("POST", client.path("orders", "/invocations"), "{}"), 409,
-              "ResourceConflictException", "Failed");
+  check_lambda_error(client.send("POST", client.path("orders", "/invocations"), "{}"), 409,
+                     "ResourceConflictException", "Failed");
 }
 
 TEST_CASE("lambda: a reset leaves nothing that clients made, and answers who waits") {
@@ -363,7 +369,8 @@ TEST_CASE("lambda: requests are signed where the config asks for it") {
   aws.verify_signatures = true;
   aws.credentials = {{"AKID", "secret"}};
   LambdaClient client({.aws = aws});
-  check_error(client.send("GET", client.path("")), 403, "MissingAuthenticationTokenException");
+  check_lambda_error(client.send("GET", client.path("")), 403,
+                     "MissingAuthenticationTokenException");
 }
 
 TEST_CASE("lambda: which requests are the service's") {

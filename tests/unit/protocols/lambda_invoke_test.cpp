@@ -80,22 +80,25 @@ TEST_CASE("lambda: a function's error is an answer with a header") {
 TEST_CASE("lambda: invocations that cannot begin say why") {
   LambdaClient client;
   client.create("orders");
-  check_error(client.send("POST", invocations("nobody"), "{}"), 404, "ResourceNotFoundException");
-  check_error(client.send("POST", invocations("orders"), "{"), 400,
-              "InvalidRequestContentException", "Could not parse request body into json");
-  check_error(client.send("POST", invocations("orders"), "{}", {{"X-Amz-Invocation-Type", "x"}}),
-              400, "ValidationException");
-  check_error(client.send("POST", invocations("orders"), "{}", {{"X-Amz-Log-Type", "x"}}), 400,
-              "ValidationException");
-  check_error(client.send("POST", invocations("orders"), "{}", {{"X-Amz-Client-Context", "!"}}),
-              400, "InvalidRequestContentException");
+  check_lambda_error(client.send("POST", invocations("nobody"), "{}"), 404,
+                     "ResourceNotFoundException");
+  check_lambda_error(client.send("POST", invocations("orders"), "{"), 400,
+                     "InvalidRequestContentException", "Could not parse request body into json");
+  check_lambda_error(
+      client.send("POST", invocations("orders"), "{}", {{"X-Amz-Invocation-Type", "x"}}), 400,
+      "ValidationException");
+  check_lambda_error(client.send("POST", invocations("orders"), "{}", {{"X-Amz-Log-Type", "x"}}),
+                     400, "ValidationException");
+  check_lambda_error(
+      client.send("POST", invocations("orders"), "{}", {{"X-Amz-Client-Context", "!"}}), 400,
+      "InvalidRequestContentException");
   const std::string large = "\"" + std::string(6u << 20, 'x') + "\"";
-  check_error(client.send("POST", invocations("orders"), large), 413,
-              "RequestEntityTooLargeException",
-              "6291458 byte payload is too large for the RequestResponse invocation type (limit "
-              "6291456 bytes)");
+  check_lambda_error(
+      client.send("POST", invocations("orders"), large), 413, "RequestEntityTooLargeException",
+      "6291458 byte payload is too large for the RequestResponse invocation type (limit "
+      "6291456 bytes)");
   const std::string smaller = "\"" + std::string(1u << 20, 'x') + "\"";
-  check_error(
+  check_lambda_error(
       client.send("POST", invocations("orders"), smaller, {{"X-Amz-Invocation-Type", "Event"}}),
       413, "RequestEntityTooLargeException", "Event invocation type (limit 1048576 bytes)");
   CHECK(client.invocations.empty());
@@ -144,21 +147,22 @@ TEST_CASE("lambda: reserved concurrency is what runs at a time, and 0 stops all"
   CHECK(client.ok("GET",
                   "/2019-09-30/functions/orders/concurrency")["ReservedConcurrentExecutions"] == 1);
   const auto first = client.start("POST", invocations("orders"), "{}");
-  const LambdaReply second = client.send("POST", invocations("orders"), "{}");
-  check_error(second, 429, "TooManyRequestsException", "Rate Exceeded.");
+  const Reply second = client.send("POST", invocations("orders"), "{}");
+  check_lambda_error(second, 429, "TooManyRequestsException", "Rate Exceeded.");
   CHECK(second.document()["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded");
   client.answer("1");
   CHECK((*first)->status == 200);
   reserve(0);
-  check_error(client.send("POST", invocations("orders"), "{}"), 429, "TooManyRequestsException");
+  check_lambda_error(client.send("POST", invocations("orders"), "{}"), 429,
+                     "TooManyRequestsException");
   client.ok("DELETE", concurrency, nullptr, 204);
   CHECK(client.ok("GET", "/2019-09-30/functions/orders/concurrency").empty());
   const auto third = client.start("POST", invocations("orders"), "{}");
   client.answer("1");
   CHECK((*third)->status == 200);
-  check_error(client.call("PUT", concurrency, {{"ReservedConcurrentExecutions", 901}}), 400,
-              "InvalidParameterValueException", "below its minimum value of [100]");
-  check_error(client.call("PUT", concurrency, json::object()), 400, "ValidationException");
+  check_lambda_error(client.call("PUT", concurrency, {{"ReservedConcurrentExecutions", 901}}), 400,
+                     "InvalidParameterValueException", "below its minimum value of [100]");
+  check_lambda_error(client.call("PUT", concurrency, json::object()), 400, "ValidationException");
 }
 
 TEST_CASE("lambda: the account's concurrency is shared by functions without their own") {
@@ -168,8 +172,8 @@ TEST_CASE("lambda: the account's concurrency is shared by functions without thei
   client.ok("PUT", "/2017-10-31/functions/b/concurrency", {{"ReservedConcurrentExecutions", 1}});
   client.start("POST", invocations("a"), "{}");
   client.start("POST", invocations("a"), "{}");
-  const LambdaReply full = client.send("POST", invocations("a"), "{}");
-  check_error(full, 429, "TooManyRequestsException");
+  const Reply full = client.send("POST", invocations("a"), "{}");
+  check_lambda_error(full, 429, "TooManyRequestsException");
   CHECK(full.document()["Reason"] == "ConcurrentInvocationLimitExceeded");
   const auto reserved = client.start("POST", invocations("b"), "{}");
   CHECK(client.invocations.size() == 3);
@@ -208,7 +212,7 @@ TEST_CASE("lambda: an unknown failure of what runs is an error object, a full on
   const auto full = client.start("POST", invocations("orders"), "{}");
   client.invocations.front().done(error(Errc::limit_exceeded, "too many wait"));
   client.settle();
-  check_error(**full, 429, "TooManyRequestsException");
+  check_lambda_error(**full, 429, "TooManyRequestsException");
 }
 
 TEST_CASE("lambda: a function that cannot be deployed is in the state Failed") {
@@ -217,7 +221,8 @@ TEST_CASE("lambda: a function that cannot be deployed is in the state Failed") {
   const json made = client.create("orders");
   CHECK(made["State"] == "Failed");
   CHECK(made["StateReason"] == "no workers here");
-  check_error(client.send("POST", invocations("orders"), "{}"), 409, "ResourceConflictException");
+  check_lambda_error(client.send("POST", invocations("orders"), "{}"), 409,
+                     "ResourceConflictException");
   client.refuse_deploy.reset();
   CHECK(client.ok("PUT", client.path("orders", "/configuration"), {{"Timeout", 9}})["State"] ==
         "Active");
