@@ -126,13 +126,6 @@ void stop(runtime::Runtime& runtime, emulator::Emulator& emulator, Listeners& li
   });
 }
 
-// The address for who is on this machine.
-std::string reachable(const std::string& bind) {
-  if (bind == "0.0.0.0") return "127.0.0.1";
-  if (bind == "::") return "[::1]";
-  return bind.find(':') == std::string::npos ? bind : "[" + bind + "]";
-}
-
 // Where the code of clients' functions is: with the other data, or in a folder that goes with this.
 class CodeFolder {
  public:
@@ -201,8 +194,6 @@ Outcome up(const UpArguments& arguments) {
   Log log(log_file, emulator.telemetry(), level, runtime->scheduler());
   Result<Listeners> listeners = listen(*runtime, ports, body_bytes_max, emulator);
   if (!listeners) return complain(listeners.error());
-  emulator.services_at("http://" + reachable(ports.bind) + ":" +
-                       std::to_string(listeners.value().inside->port()));
 
   Outcome outcome = Outcome::pass;
   emulator.start([&](Result<void> started) {

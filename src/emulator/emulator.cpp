@@ -28,9 +28,6 @@ class Assembly final : public Emulator {
 
   Result<void> open(const lambda::Registry& registry);
 
-  void services_at(std::string url) override {
-    options_.surroundings.endpoint_url = std::move(url);
-  }
   void start(UniqueFunction<void(Result<void>)> done) override;
   void stop(Task done) override;
 
@@ -38,12 +35,7 @@ class Assembly final : public Emulator {
     gateway_->handle(request, std::move(respond));
   }
   void handle_inside(const http::Request& request, http::Responder respond) override {
-    if (!admin::is_foreign_page(request)) {
-      if (protocols::Lambda::takes(request)) {
-        return clients_->service().handle(request, std::move(respond));
-      }
-      if (protocols::Sqs::takes(request)) return sqs_->handle(request, std::move(respond));
-    }
+    if (!admin::is_foreign_page(request) && handle_service(request, respond)) return;
     admin_->handle(request, std::move(respond));
   }
 
@@ -56,6 +48,7 @@ class Assembly final : public Emulator {
 
  private:
   Manifest manifest() const;
+  bool handle_service(const http::Request& request, http::Responder& respond);
   Result<void> open_keys();
   Result<void> open_queues();
   Result<void> open_stores();
@@ -109,6 +102,18 @@ Assembly::~Assembly() {
   functions_.reset();
   stores_.clear();
   static_cast<void>(write_manifest(environment_.files, options_.data_directory, closed));
+}
+
+// False: it is for none of the services; `respond` is as it was.
+bool Assembly::handle_service(const http::Request& request, http::Responder& respond) {
+  if (protocols::Lambda::takes(request)) {
+    clients_->service().handle(request, std::move(respond));
+  } else if (protocols::Sqs::takes(request)) {
+    sqs_->handle(request, std::move(respond));
+  } else {
+    return false;
+  }
+  return true;
 }
 
 Result<void> Assembly::open_keys() {
@@ -188,6 +193,12 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   PORTEIRO_TRY(gateway_, gateway::Gateway::create(options_.gateway, environment_,
                                                   {*journal_, telemetry_, *sealer_, *tokens_,
                                                    *queues_, *events_, *models_}));
+  options_.surroundings.services = [this](const http::Request& request, http::Responder respond) {
+    if (handle_service(request, respond)) return;
+    respond(http::problem(404,
+                          "this port has the Runtime API and the service protocols; the "
+                          "request is for none of them"));
+  };
   PORTEIRO_TRY(open_functions(registry));
   sqs_ = std::make_unique<protocols::Sqs>(environment_, *journal_, telemetry_, *queues_,
                                           options_.aws, options_.sqs);

@@ -79,6 +79,7 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
 
  private:
   Result<void> begin(const std::string& stream);
+  void handle(const http::Request& request, http::Responder respond);
   void fail_soon(Error why);
   void start_ended(std::optional<Failure> failure);
   void give(std::string payload);
@@ -132,7 +133,7 @@ Result<void> ExternalWorker::begin(const std::string& stream) {
   }
   PORTEIRO_TRY(port_, environment.private_ports->open(
                           [this](const http::Request& request, http::Responder respond) {
-                            api_.handle(request, std::move(respond));
+                            handle(request, std::move(respond));
                           },
                           {}));
   process_ =
@@ -146,6 +147,13 @@ Result<void> ExternalWorker::begin(const std::string& stream) {
                         error_object("Sandbox.Timedout", "Init phase timed out", {})});
   });
   return ok();
+}
+
+// All that a worker may reach is behind its port, so that porteiro knows who asks.
+void ExternalWorker::handle(const http::Request& request, http::Responder respond) {
+  const auto& services = common_.surroundings.services;
+  if (!services || RuntimeApi::takes(request)) return api_.handle(request, std::move(respond));
+  services(request, std::move(respond));
 }
 
 void ExternalWorker::fail_soon(Error why) {

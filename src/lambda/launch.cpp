@@ -150,9 +150,7 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   variables.set("AWS_ACCESS_KEY_ID", surroundings.access_key);
   variables.set("AWS_SECRET_ACCESS_KEY", surroundings.secret);
   variables.set("AWS_SESSION_TOKEN", "porteiro");
-  if (!surroundings.endpoint_url.empty()) {
-    variables.set("AWS_ENDPOINT_URL", surroundings.endpoint_url);
-  }
+  if (surroundings.services) variables.set("AWS_ENDPOINT_URL", "http://" + api);
   variables.set("TZ", ":UTC");
   variables.set("LANG", "en_US.UTF-8");
   std::string path = joined(layer_folders(options, ""), "/bin");

@@ -45,6 +45,10 @@ std::string error_type(const http::Request& request) {
 
 }  // namespace
 
+bool RuntimeApi::takes(const http::Request& request) {
+  return request.path().starts_with(base_path);
+}
+
 void RuntimeApi::handle(const http::Request& request, http::Responder respond) {
   std::string_view path = request.path();
   const auto is = [&](std::string_view method, std::string_view wanted) {

@@ -37,6 +37,7 @@ class RuntimeApi {
 
   explicit RuntimeApi(Listener& listener) : listener_(listener) {}
 
+  static bool takes(const http::Request& request);
   void handle(const http::Request& request, http::Responder respond);
 
   struct Invocation {

@@ -22,8 +22,6 @@ class Emulator {
                                                 const lambda::Registry& registry);
   virtual ~Emulator() = default;
 
-  // Where functions outside find the services (http://127.0.0.1:4566). Before start().
-  virtual void services_at(std::string url) = 0;
   // Derives tokens, rebuilds read models, starts the sources; then requests are served.
   virtual void start(UniqueFunction<void(Result<void>)> done) = 0;
   virtual void stop(Task done) = 0;  // Graceful: what was accepted is answered and durable.

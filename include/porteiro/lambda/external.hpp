@@ -56,7 +56,9 @@ struct Surroundings {
   std::string account = "000000000000", region = "us-east-1";
   std::string access_key = "porteiro", secret = "porteiro";  // Of the emulator's services.
   std::string path = "/usr/local/bin:/usr/bin:/bin";         // Where interpreters are looked for.
-  std::string endpoint_url{};                                // Of the services; empty: none.
+  // Answers what a worker asks at its port beside the Runtime API: the service protocols. Empty:
+  // there are none.
+  std::function<void(const http::Request&, http::Responder)> services{};
   Mask mask{};
   std::function<MessageText(std::string_view queue, const queue::Delivery&)> message_text{};
 };

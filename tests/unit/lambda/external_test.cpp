@@ -107,7 +107,7 @@ TEST_CASE("external: a worker is started with AWS's environment, and gets AWS's 
   Outside o;
   o.external.layers = {"/layer1", "/layer2"};
   o.external.environment = {{"STAGE", "test"}, {"TZ", "America/Sao_Paulo"}, {"_HANDLER", "no"}};
-  o.surroundings.endpoint_url = "http://127.0.0.1:4566";
+  o.surroundings.services = [](const http::Request&, http::Responder) {};
   o.surroundings.path = "/usr/bin";
   o.make();
   o.invoke(R"({"a":1})");
@@ -125,7 +125,7 @@ TEST_CASE("external: a worker is started with AWS's environment, and gets AWS's 
   expect("AWS_DEFAULT_REGION", "us-east-1");
   expect("AWS_ACCESS_KEY_ID", "porteiro");
   expect("AWS_SECRET_ACCESS_KEY", "porteiro");
-  expect("AWS_ENDPOINT_URL", "http://127.0.0.1:4566");
+  expect("AWS_ENDPOINT_URL", "http://" + std::string(child.variable("AWS_LAMBDA_RUNTIME_API")));
   expect("LAMBDA_TASK_ROOT", "/code");
   expect("_HANDLER", "app.handler");
   expect("AWS_EXECUTION_ENV", "AWS_Lambda_python");
@@ -148,6 +148,30 @@ TEST_CASE("external: a worker is started with AWS's environment, and gets AWS's 
   CHECK(Outside::header(next, "Lambda-Runtime-Invoked-Function-Arn") ==
         "arn:aws:lambda:us-east-1:000000000000:function:f");
   CHECK(Outside::header(next, "Lambda-Runtime-Trace-Id").starts_with("Root=1-"));
+}
+
+TEST_CASE("external: what a worker asks its port beside the Runtime API goes to the services") {
+  Outside o;
+  std::vector<std::string> asked;
+  o.surroundings.services = [&](const http::Request& request, http::Responder respond) {
+    asked.emplace_back(request.target);
+    respond({.status = 200, .body = "service"});
+  };
+  std::string told;
+  o.handler = [&](VirtualChild& child, const http::Response& next) {
+    o.children.ports.send(child.connection(), std::string(child.variable("AWS_LAMBDA_RUNTIME_API")),
+                          {.method = "POST", .target = "/?Action=ListQueues"},
+                          [&, next](Result<http::Response> reply) {
+                            REQUIRE(reply.has_value());
+                            told = reply.value().body;
+                            o.respond(child, next, "\"told\"");
+                          });
+  };
+  o.make();
+  o.invoke();
+  CHECK(told == "service");
+  CHECK(asked == std::vector<std::string>{"/?Action=ListQueues"});
+  CHECK(o.out == std::vector<std::string>{"\"told\""});
 }
 
 TEST_CASE("external: programs of the runtimes, and AWS's own clients where they are installed") {
