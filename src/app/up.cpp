@@ -6,6 +6,7 @@
 
 #include "app/commands.hpp"
 #include "porteiro/emulator/emulator.hpp"
+#include "porteiro/runtime/relay.hpp"
 #include "porteiro/runtime/runtime.hpp"
 #include "porteiro/telemetry/log_writer.hpp"
 
@@ -126,32 +127,37 @@ void stop(runtime::Runtime& runtime, emulator::Emulator& emulator, Listeners& li
   });
 }
 
-// Where the code of clients' functions is: with the other data, or in a folder that goes with this.
-class CodeFolder {
+// A folder that goes with this; it is made when it is needed.
+class PassingFolder {
  public:
-  CodeFolder(Files& files, Entropy& entropy, const std::string& data_directory) : files_(files) {
+  PassingFolder(Files& files, Entropy& entropy) : files_(files) {
     std::error_code failure;
-    if (!data_directory.empty()) {
-      path_ = std::filesystem::absolute(data_directory, failure) / "code";
-      return;
-    }
     const auto folder = std::filesystem::temp_directory_path(failure);
     path_ = (failure ? std::filesystem::path("/tmp") : folder) /
             ("porteiro-" + to_text(make_id(entropy)));
-    passing_ = true;
   }
-  CodeFolder(const CodeFolder&) = delete;
-  CodeFolder& operator=(const CodeFolder&) = delete;
-  ~CodeFolder() {
-    if (passing_) static_cast<void>(files_.remove_all(path_));
-  }
+  PassingFolder(const PassingFolder&) = delete;
+  PassingFolder& operator=(const PassingFolder&) = delete;
+  ~PassingFolder() { static_cast<void>(files_.remove_all(path_)); }
   const std::string& path() const { return path_; }
 
  private:
   Files& files_;
   std::string path_;
-  bool passing_ = false;
 };
+
+// Of this program, for those that it starts.
+std::string own_path() {
+  std::error_code failure;
+  return std::filesystem::read_symlink("/proc/self/exe", failure);
+}
+
+// Where the code of clients' functions is: with the other data, or in the passing folder.
+std::string code_folder(const std::string& data_directory, const PassingFolder& passing) {
+  if (data_directory.empty()) return passing.path() + "/code";
+  std::error_code failure;
+  return std::filesystem::absolute(data_directory, failure) / "code";
+}
 
 void print_ready(const emulator::Ports& ports, const Listeners& listeners) {
   std::cout << "gateway  http://" << ports.bind << ":" << listeners.gateway->port() << "\n";
@@ -186,8 +192,12 @@ Outcome up(const UpArguments& arguments) {
 
   const std::unique_ptr<runtime::Runtime> runtime = runtime::Runtime::create(arguments.seed);
   Environment environment = runtime->environment();
-  const CodeFolder code(runtime->files(), runtime->entropy(), options.value().data_directory);
-  options.value().code_directory = code.path();
+  const PassingFolder passing(runtime->files(), runtime->entropy());
+  options.value().code_directory = code_folder(options.value().data_directory, passing);
+  lambda::Surroundings& surroundings = options.value().surroundings;
+  surroundings.program = own_path();
+  surroundings.relay_argument = runtime::relay_argument;
+  surroundings.sockets = passing.path() + "/s";
   auto opened = emulator::Emulator::open(std::move(options).value(), environment, registry());
   if (!opened) return complain(opened.error());
   emulator::Emulator& emulator = *opened.value();

@@ -47,6 +47,9 @@ lambda::ExternalOptions read_external(const std::string& name, const json& descr
   }
   external.memory_mib =
       static_cast<std::uint32_t>(config::size_of(described.at("memory")) / mebibyte);
+  if (described.at("isolation").get<std::string>() == "sandbox") {
+    external.isolation = lambda::Isolation::sandbox;
+  }
   return external;
 }
 
@@ -127,7 +130,7 @@ void complete_functions(Options& options) {
 Result<void> check_code(const Options& options, Files& files) {
   for (const FunctionDefinition& definition : options.functions) {
     if (!definition.external) continue;
-    Result<void> checked = lambda::check_files(*definition.external, files);
+    Result<void> checked = lambda::check_files(*definition.external, options.surroundings, files);
     if (checked) continue;
     Error problem = checked.error();
     problem.at = config::below("/functions", definition.options.name) + "/" + problem.at;

@@ -11,6 +11,7 @@
 #include "lambda/output.hpp"
 #include "lambda/payload.hpp"
 #include "lambda/runtime_api.hpp"
+#include "lambda/sandbox.hpp"
 
 namespace porteiro::lambda {
 namespace {
@@ -79,6 +80,7 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
 
  private:
   Result<void> begin(const std::string& stream);
+  Result<std::string> socket_path() const;
   void handle(const http::Request& request, http::Responder respond);
   void fail_soon(Error why);
   void start_ended(std::optional<Failure> failure);
@@ -91,7 +93,7 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
   Time now() const { return common_.environment().scheduler.now(); }
   const std::string& name() const { return common_.options.name; }
 
-  void output(Stream stream, std::string_view bytes) override { output_.write(stream, bytes); }
+  void output(Stream stream, std::string_view bytes) override;
   void ended(Result<ProcessEnd> end) override;
 
   void ready() override;
@@ -112,6 +114,8 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
   const Time born_;
   Duration init_took_{0};
   bool alive_ = true;
+  bool asked_ = false;   // Its program runs: it has sent a request.
+  std::string refusal_;  // Why there is no sandbox; empty: there is, or none was wanted.
   std::unique_ptr<http::PrivatePort> port_;
   std::unique_ptr<Process> process_;
 
@@ -131,11 +135,12 @@ Result<void> ExternalWorker::begin(const std::string& stream) {
   if (environment.processes == nullptr || environment.private_ports == nullptr) {
     return error(Errc::unavailable, "functions outside cannot run here: there are no processes");
   }
+  PORTEIRO_TRY(const std::string socket, socket_path());
   PORTEIRO_TRY(port_, environment.private_ports->open(
                           [this](const http::Request& request, http::Responder respond) {
                             handle(request, std::move(respond));
                           },
-                          {}));
+                          socket));
   process_ =
       environment.processes->start(launch_options(common_.options, common_.surroundings,
                                                   environment.files, port_->address(), stream),
@@ -149,8 +154,27 @@ Result<void> ExternalWorker::begin(const std::string& stream) {
   return ok();
 }
 
+// Of its port, if it runs in a sandbox; else empty.
+Result<std::string> ExternalWorker::socket_path() const {
+  if (common_.options.isolation == Isolation::none) return std::string();
+  const std::string& folder = common_.surroundings.sockets;
+  if (folder.empty()) {
+    return error(Errc::unavailable, "sandboxes cannot be made here; set \"isolation\" to \"none\"");
+  }
+  PORTEIRO_TRY(common_.environment().files.make_directory(folder));
+  return folder + "/" + to_text(make_id(common_.environment().entropy));
+}
+
+void ExternalWorker::output(Stream stream, std::string_view bytes) {
+  if (common_.options.isolation == Isolation::sandbox && !asked_ && refusal_.empty()) {
+    refusal_ = sandbox_refusal(bytes).value_or(std::string());
+  }
+  output_.write(stream, bytes);
+}
+
 // All that a worker may reach is behind its port, so that porteiro knows who asks.
 void ExternalWorker::handle(const http::Request& request, http::Responder respond) {
+  asked_ = true;
   const auto& services = common_.surroundings.services;
   if (!services || RuntimeApi::takes(request)) return api_.handle(request, std::move(respond));
   services(request, std::move(respond));
@@ -194,7 +218,8 @@ void ExternalWorker::init_failed(std::string_view type, std::string_view object)
 void ExternalWorker::ended(Result<ProcessEnd> end) {
   alive_ = false;
   output_.end();
-  const std::string text = end ? exit_text(end.value()) : end.error().detail;
+  std::string text = end ? exit_text(end.value()) : end.error().detail;
+  if (!refusal_.empty()) text = std::move(refusal_);
   const std::string type = exit_type(end);
   const std::weak_ptr<int> weak = life_;
   if (callbacks_.started) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "lambda/bootstraps.hpp"
+#include "lambda/sandbox.hpp"
 
 namespace porteiro::lambda {
 namespace {
@@ -19,56 +20,70 @@ bool is_folder(Files& files, const std::string& path) {
   return info && info.value().directory;
 }
 
-// In which order things are looked for: the function's own folder, then its layers, the last first.
-std::vector<std::string> roots(const ExternalOptions& options, std::string_view below) {
-  std::vector<std::string> found;
-  if (!options.code.empty()) found.push_back(options.code);
-  for (auto layer = options.layers.rbegin(); layer != options.layers.rend(); ++layer) {
-    found.push_back(*layer + std::string(below));
+// A folder of the function: where it is, and where its worker sees it.
+struct Place {
+  std::string here, seen;
+  Place operator/(std::string_view below) const {
+    return {here + "/" + std::string(below), seen + "/" + std::string(below)};
+  }
+};
+
+Place code_of(const ExternalOptions& options) {
+  return {options.code, options.isolation == Isolation::sandbox ? sandbox_code : options.code};
+}
+
+// With this below each; a later layer goes before an earlier one.
+std::vector<Place> layers_of(const ExternalOptions& options, std::string_view below) {
+  std::vector<Place> found;
+  for (std::size_t i = options.layers.size(); i-- > 0;) {
+    const std::string& here = options.layers[i];
+    const bool sandbox = options.isolation == Isolation::sandbox;
+    const std::string seen = sandbox ? sandbox_layer(i, options.layers.size()) : here;
+    found.push_back({here + std::string(below), seen + std::string(below)});
   }
   return found;
 }
 
-std::string joined(const std::vector<std::string>& paths, std::string_view below) {
+// In which order things are looked for: the function's own folder, then its layers.
+std::vector<Place> roots(const ExternalOptions& options, std::string_view below_layers) {
+  std::vector<Place> found = layers_of(options, below_layers);
+  if (!options.code.empty()) found.insert(found.begin(), code_of(options));
+  return found;
+}
+
+std::string joined(const std::vector<Place>& places) {
   std::string text;
-  for (const std::string& path : paths) {
+  for (const Place& place : places) {
     if (!text.empty()) text += ':';
-    text += path;
-    text += below;
+    text += place.seen;
   }
   return text;
 }
 
-std::vector<std::string> layer_folders(const ExternalOptions& options, std::string_view below) {
-  std::vector<std::string> found = roots(options, below);
-  if (!options.code.empty()) found.erase(found.begin());
-  return found;
-}
-
 // AWS's runtime interface client for Node, if the function or a layer brings it; empty: none does.
 std::string node_client(const ExternalOptions& options, Files& files) {
-  for (const std::string& root : roots(options, "/nodejs")) {
+  for (const Place& root : roots(options, "/nodejs")) {
     for (const char* name : {"index.mjs", "index.js"}) {
-      const std::string path = root + "/node_modules/aws-lambda-ric/bin/" + name;
-      if (is_file(files, path)) return path;
+      const Place path = root / "node_modules/aws-lambda-ric/bin" / name;
+      if (is_file(files, path.here)) return path.seen;
     }
   }
   return {};
 }
 
 bool has_python_client(const ExternalOptions& options, Files& files) {
-  const std::vector<std::string> folders = roots(options, "/python");
-  return std::any_of(folders.begin(), folders.end(), [&](const std::string& root) {
-    return is_file(files, root + "/awslambdaric/__main__.py");
+  const std::vector<Place> folders = roots(options, "/python");
+  return std::any_of(folders.begin(), folders.end(), [&](const Place& root) {
+    return is_file(files, (root / "awslambdaric/__main__.py").here);
   });
 }
 
-std::string bootstrap_of(const ExternalOptions& options, Files& files) {
-  const std::vector<std::string> folders = roots(options, "");
-  for (const std::string& root : folders) {
-    if (is_file(files, root + "/bootstrap")) return root + "/bootstrap";
+Place bootstrap_of(const ExternalOptions& options, Files& files) {
+  const std::vector<Place> folders = roots(options, "");
+  for (const Place& root : folders) {
+    if (is_file(files, (root / "bootstrap").here)) return root / "bootstrap";
   }
-  return folders.front() + "/bootstrap";
+  return folders.front() / "bootstrap";
 }
 
 std::vector<std::string> command_of(const ExternalOptions& options, Files& files) {
@@ -76,7 +91,7 @@ std::vector<std::string> command_of(const ExternalOptions& options, Files& files
     case Runtime::command:
       return options.command;
     case Runtime::provided:
-      return {bootstrap_of(options, files)};
+      return {bootstrap_of(options, files).seen};
     case Runtime::nodejs:
       if (const std::string client = node_client(options, files); !client.empty()) {
         return {"node", client, options.handler};
@@ -124,16 +139,17 @@ bool is_reserved(std::string_view name) {
 void set_for_language(const ExternalOptions& options, Variables& variables) {
   if (options.runtime == Runtime::nodejs) {
     variables.set("AWS_EXECUTION_ENV", "AWS_Lambda_nodejs");
-    variables.set("NODE_PATH", joined(layer_folders(options, "/nodejs"), "/node_modules"));
+    variables.set("NODE_PATH", joined(layers_of(options, "/nodejs/node_modules")));
   } else if (options.runtime == Runtime::python) {
     variables.set("AWS_EXECUTION_ENV", "AWS_Lambda_python");
-    variables.set("PYTHONPATH", joined(layer_folders(options, "/python"), ""));
+    variables.set("PYTHONPATH", joined(layers_of(options, "/python")));
   }
 }
 
 std::vector<std::string> environment_of(const ExternalOptions& options,
                                         const Surroundings& surroundings, const std::string& api,
                                         const std::string& log_stream) {
+  const Place code = code_of(options);
   Variables variables;
   variables.set("AWS_LAMBDA_RUNTIME_API", api);
   variables.set("AWS_LAMBDA_FUNCTION_NAME", options.name);
@@ -143,8 +159,8 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   variables.set("AWS_LAMBDA_LOG_GROUP_NAME", log_group(options));
   variables.set("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
   variables.set("_HANDLER", options.handler);
-  variables.set("LAMBDA_TASK_ROOT", options.code);
-  variables.set("LAMBDA_RUNTIME_DIR", options.code);
+  variables.set("LAMBDA_TASK_ROOT", code.seen);
+  variables.set("LAMBDA_RUNTIME_DIR", code.seen);
   variables.set("AWS_REGION", surroundings.region);
   variables.set("AWS_DEFAULT_REGION", surroundings.region);
   variables.set("AWS_ACCESS_KEY_ID", surroundings.access_key);
@@ -153,13 +169,12 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   if (surroundings.services) variables.set("AWS_ENDPOINT_URL", "http://" + api);
   variables.set("TZ", ":UTC");
   variables.set("LANG", "en_US.UTF-8");
-  std::string path = joined(layer_folders(options, ""), "/bin");
+  std::string path = joined(layers_of(options, "/bin"));
   if (!path.empty()) path += ':';
   variables.set("PATH", path + surroundings.path);
-  std::string libraries = joined(layer_folders(options, ""), "/lib");
+  std::string libraries = joined(layers_of(options, "/lib"));
   if (!options.code.empty()) {
-    libraries.insert(0,
-                     options.code + ":" + options.code + "/lib" + (libraries.empty() ? "" : ":"));
+    libraries.insert(0, code.seen + ":" + code.seen + "/lib" + (libraries.empty() ? "" : ":"));
   }
   variables.set("LD_LIBRARY_PATH", libraries);
   set_for_language(options, variables);
@@ -194,9 +209,9 @@ Result<void> check_handler(const ExternalOptions& options, Files& files) {
   const std::vector<std::string> endings =
       python ? std::vector<std::string>{".py", "/__init__.py", ".so", ".pyc"}
              : std::vector<std::string>{".js", ".mjs", ".cjs", "", "/index.js"};
-  for (const std::string& root : roots(options, python ? "/python" : "/nodejs")) {
+  for (const Place& root : roots(options, python ? "/python" : "/nodejs")) {
     for (const std::string& ending : endings) {
-      if (is_file(files, root + "/" + file + ending)) return ok();
+      if (is_file(files, root.here + "/" + file + ending)) return ok();
     }
   }
   return error(Errc::invalid, "there is no file " + options.code + "/" + file + endings.front(),
@@ -219,7 +234,8 @@ std::optional<Runtime> runtime_of(std::string_view name) {
   return std::nullopt;
 }
 
-Result<void> check_files(const ExternalOptions& options, Files& files) {
+Result<void> check_files(const ExternalOptions& options, const Surroundings& surroundings,
+                         Files& files) {
   for (const auto& [name, value] : options.environment) {
     if (!is_reserved(name)) continue;
     return error(Errc::invalid, "is reserved: Lambda itself sets it; leave it out",
@@ -233,8 +249,11 @@ Result<void> check_files(const ExternalOptions& options, Files& files) {
     return error(Errc::invalid, "there is no folder " + options.layers[i],
                  "layers/" + std::to_string(i));
   }
+  if (options.isolation == Isolation::sandbox) {
+    PORTEIRO_TRY(check_sandbox(options, surroundings, files));
+  }
   if (options.runtime == Runtime::provided) {
-    return check_executable(files, bootstrap_of(options, files), "code");
+    return check_executable(files, bootstrap_of(options, files).here, "code");
   }
   if (options.runtime != Runtime::command) return check_handler(options, files);
   const std::string& program = options.command.front();
@@ -246,11 +265,13 @@ Result<void> check_files(const ExternalOptions& options, Files& files) {
 
 ProcessOptions launch_options(const ExternalOptions& options, const Surroundings& surroundings,
                               Files& files, const std::string& api, const std::string& log_stream) {
+  const bool sandbox = options.isolation == Isolation::sandbox;
   ProcessOptions process;
   process.command = command_of(options, files);
-  process.environment = environment_of(options, surroundings, api, log_stream);
-  process.directory = options.code.empty() ? options.directory : options.code;
-  return process;
+  process.environment =
+      environment_of(options, surroundings, sandbox ? sandbox_api : api, log_stream);
+  process.directory = options.code.empty() ? options.directory : code_of(options).seen;
+  return sandbox ? sandboxed(std::move(process), options, surroundings, files, api) : process;
 }
 
 }  // namespace porteiro::lambda

@@ -8,7 +8,8 @@ namespace porteiro::lambda {
 
 std::string log_group(const ExternalOptions& options);
 
-// `api` is where its Runtime API listens ("127.0.0.1:41234"), `log_stream` names the worker.
+// `api` is where its port listens ("127.0.0.1:41234"; for a sandbox the path of a socket),
+// `log_stream` names the worker.
 // Looks at `files` for the code and for AWS's own runtime clients.
 ProcessOptions launch_options(const ExternalOptions& options, const Surroundings& surroundings,
                               Files& files, const std::string& api, const std::string& log_stream);

@@ -25,6 +25,12 @@ enum class Runtime : std::uint8_t {
 // it is the interpreter in PATH that runs.
 std::optional<Runtime> runtime_of(std::string_view name);
 
+// How a worker is kept apart from the machine it runs on.
+enum class Isolation : std::uint8_t {
+  none,    // A process like any other of who started the emulator.
+  sandbox  // bubblewrap: its own file system, processes and network, see sandbox.hpp.
+};
+
 // A route of the gateway that the function serves.
 struct ServedRoute {
   std::string event;         // The type of its events.
@@ -42,6 +48,7 @@ struct ExternalOptions {
   std::vector<std::string> layers{};  // Folders, absolute; a later one goes before an earlier one.
   std::vector<std::pair<std::string, std::string>> environment{};
   std::uint32_t memory_mib = 128;  // Told to the function; not enforced.
+  Isolation isolation = Isolation::none;
   std::vector<ServedRoute> routes{};
 };
 
@@ -56,6 +63,9 @@ struct Surroundings {
   std::string account = "000000000000", region = "us-east-1";
   std::string access_key = "porteiro", secret = "porteiro";  // Of the emulator's services.
   std::string path = "/usr/local/bin:/usr/bin:/bin";         // Where interpreters are looked for.
+  // For sandboxes: this program, which is the relay inside when `relay_argument` comes first, and a
+  // folder for sockets, with a short name, which is made when it is needed. Empty: no sandboxes.
+  std::string program{}, relay_argument{}, sockets{};
   // Answers what a worker asks at its port beside the Runtime API: the service protocols. Empty:
   // there are none.
   std::function<void(const http::Request&, http::Responder)> services{};
@@ -65,9 +75,10 @@ struct Surroundings {
 
 inline constexpr Duration init_max = std::chrono::seconds(10);  // Of a start; AWS Lambda.
 
-// Whether its files are there. Errors: invalid, with the member in `at`: "code", "layers/0",
-// "command/0", "handler".
-Result<void> check_files(const ExternalOptions& options, Files& files);
+// Whether its files are there, and what a sandbox needs. Errors: invalid, with the member in `at`:
+// "code", "layers/0", "command/0", "handler", "isolation".
+Result<void> check_files(const ExternalOptions& options, const Surroundings& surroundings,
+                         Files& files);
 
 // Its workers, in processes of environment.processes, spoken to through environment.private_ports.
 // Without these every start fails (unavailable). Borrows `surroundings` and `services`.

@@ -432,7 +432,7 @@ TEST_CASE("external: 7 MB are refused, garbage for a route is a 500") {
 TEST_CASE("external: files and names are checked") {
   Outside o;
   const auto at = [&] {
-    const Result<void> checked = check_files(o.external, o.b.world.files);
+    const Result<void> checked = check_files(o.external, o.surroundings, o.b.world.files);
     return checked ? std::string("fine") : checked.error().at;
   };
   CHECK(at() == "fine");
