@@ -44,6 +44,12 @@ Error with_pointer(Error failed, const std::string& pointer) {
   return failed;
 }
 
+bool is_credential(std::string_view header) {
+  constexpr std::array<std::string_view, 5> known{"authorization", "cookie", "proxy-authorization",
+                                                  "x-amz-security-token", "x-api-key"};
+  return std::find(known.begin(), known.end(), header) != known.end();
+}
+
 class Reader {
  public:
   Reader(const json& config, const std::string& directory)
@@ -286,6 +292,12 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
     PORTEIRO_TRY(check_spec(route.seal_key, "SYMMETRIC_DEFAULT", pointer + "/seal"));
   }
   route.query = described.at("query").get<std::vector<std::string>>();
+  route.headers = described.at("headers").get<std::vector<std::string>>();
+  for (std::size_t i = 0; i < route.headers.size(); ++i) {
+    if (!is_credential(route.headers[i])) continue;
+    return error(Errc::invalid, "holds a credential, which no event takes; leave it out",
+                 pointer + "/headers/" + std::to_string(i));
+  }
   if (const auto body = described.find("body"); body != described.end()) {
     auto fields = stores::fields_from_json(*body);
     if (!fields) return with_pointer(std::move(fields).error(), pointer + "/body");

@@ -232,6 +232,7 @@ void Core::accept(Exchange exchange, const http::Request& request, const PathVal
   draft.event.time = exchange.received;
   draft.event.correlation = exchange.correlation;
   draft.event.data = std::move(input.value().data);
+  add_headers(draft.event.data, route, request);
   draft.exchange = std::move(exchange);
   if (auto refusal = keep(draft, key, digest, caller)) {
     return refuse(std::move(draft.exchange), std::move(*refusal));

@@ -264,4 +264,24 @@ Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
   return input;
 }
 
+void add_headers(std::string& data, const CompiledRoute& route, const http::Request& request) {
+  std::string members;
+  for (const std::string& wanted : route.options.headers) {
+    std::string value;
+    for (const http::HeaderView& header : request.headers) {
+      if (!is_word(header.name, wanted)) continue;
+      if (!value.empty()) value += ',';
+      value += header.value;
+    }
+    if (value.empty() || !valid_utf8(value)) continue;
+    if (!members.empty()) members += ',';
+    append_json_string(members, wanted);
+    members += ':';
+    append_json_string(members, value);
+  }
+  if (members.empty()) return;
+  data.pop_back();
+  data.append(",\"headers\":{").append(members).append("}}");
+}
+
 }  // namespace porteiro::gateway

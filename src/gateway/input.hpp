@@ -29,6 +29,10 @@ Result<Input> read_input(const CompiledRoute& route, const TokenRules& rules,
                          const kms::Tokens& tokens, const http::Request& request,
                          const PathValues& values, bool fingerprinted);
 
+// Puts the headers that the route's events take into `data`, as "headers": a header that came more
+// than once as one, with commas; one that is not UTF-8 is left out.
+void add_headers(std::string& data, const CompiledRoute& route, const http::Request& request);
+
 // One path parameter's value, or its token. Errors: as above.
 Result<std::string> path_value(const CompiledRoute::Param& param, const kms::Tokens& tokens,
                                std::string_view raw);

@@ -143,6 +143,20 @@ std::string common_log_time(Time time) {
          text.substr(0, 4) + ":" + text.substr(11, 8) + " +0000";
 }
 
+// Those that the route lets through, and what the emulator itself knows of the request.
+void append_headers(std::string& out, const events::Event& event, bool has_body) {
+  out += '{';
+  append_member(out, "x-correlation-id", to_text(event.correlation));
+  if (has_body) append_member(out, "content-type", "application/json");
+  const std::string_view taken = find_member(event.data, "headers").value_or("{}");
+  scan_object(taken, [&out](std::string_view name, std::string_view value) {
+    if (name == "x-correlation-id" || name == "content-type") return true;
+    append_member(out, name, string_value(value).value_or(std::string()));
+    return true;
+  });
+  out += '}';
+}
+
 std::string api_event(const Invocation& invocation, const ExternalOptions& options,
                       const Surroundings& surroundings, std::optional<std::string> body) {
   const events::Event& event = invocation.event();
@@ -159,10 +173,8 @@ std::string api_event(const Invocation& invocation, const ExternalOptions& optio
   append_member(out, "routeKey", key);
   append_member(out, "rawPath", raw);
   append_member(out, "rawQueryString", raw_query(query));
-  out += ",\"headers\":{";
-  append_member(out, "x-correlation-id", to_text(event.correlation));
-  if (body) append_member(out, "content-type", "application/json");
-  out += '}';
+  out += ",\"headers\":";
+  append_headers(out, event, body.has_value());
   if (query != "{}") (out += ",\"queryStringParameters\":") += query;
   if (parameters != "{}") (out += ",\"pathParameters\":") += parameters;
   out += ",\"requestContext\":{";
@@ -175,7 +187,7 @@ std::string api_event(const Invocation& invocation, const ExternalOptions& optio
   append_member(out, "path", raw);
   append_member(out, "protocol", "HTTP/1.1");
   append_member(out, "sourceIp", "127.0.0.1");
-  append_member(out, "userAgent", "");
+  append_member(out, "userAgent", member(event, "headers.user-agent").value_or(std::string()));
   out += '}';
   append_member(out, "requestId", id);
   append_member(out, "routeKey", key);

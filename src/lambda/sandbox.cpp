@@ -12,12 +12,24 @@ constexpr std::size_t tmp_bytes_max = 512U << 20;  // AWS Lambda.
 constexpr unsigned any_execute = 0111U;
 
 // What programs need of a system, where it is there. Of /etc nothing that could be secret.
-constexpr std::array<const char*, 18> system_paths{
-    "/usr",          "/bin",           "/sbin",          "/lib",
-    "/lib32",        "/lib64",         "/etc/alternatives", "/etc/ca-certificates",
-    "/etc/group",    "/etc/hosts",     "/etc/ld.so.cache",  "/etc/localtime",
-    "/etc/mime.types", "/etc/nsswitch.conf", "/etc/passwd", "/etc/ssl/certs",
-    "/etc/ssl/openssl.cnf", "/nix/store"};
+constexpr std::array<const char*, 18> system_paths{"/usr",
+                                                   "/bin",
+                                                   "/sbin",
+                                                   "/lib",
+                                                   "/lib32",
+                                                   "/lib64",
+                                                   "/etc/alternatives",
+                                                   "/etc/ca-certificates",
+                                                   "/etc/group",
+                                                   "/etc/hosts",
+                                                   "/etc/ld.so.cache",
+                                                   "/etc/localtime",
+                                                   "/etc/mime.types",
+                                                   "/etc/nsswitch.conf",
+                                                   "/etc/passwd",
+                                                   "/etc/ssl/certs",
+                                                   "/etc/ssl/openssl.cnf",
+                                                   "/nix/store"};
 
 bool is_executable(Files& files, const std::string& path) {
   const auto info = files.info(path);
@@ -111,8 +123,8 @@ ProcessOptions sandboxed(ProcessOptions inside, const ExternalOptions& options,
     add({"--ro-bind", options.layers[i], sandbox_layer(i, options.layers.size())});
   }
   add({"--ro-bind", surroundings.program, relay_path, "--bind", api, socket_path});
-  add({"--remount-ro", "/", "--chdir", inside.directory, "--", relay_path, surroundings.relay_argument, socket_path,
-       sandbox_api});
+  add({"--remount-ro", "/", "--chdir", inside.directory, "--", relay_path,
+       surroundings.relay_argument, socket_path, sandbox_api});
   words.insert(words.end(), std::make_move_iterator(inside.command.begin()),
                std::make_move_iterator(inside.command.end()));
   return outside;

@@ -60,22 +60,21 @@ struct Boxed {
     std::filesystem::create_directory(directory.path("code"));
     write_file(directory.path("code/app.py"), code);
     write_file(directory.path("secret"), "11144477735");
-    const json config = {
-        {"queues", {{"fast", json::object()}}},
-        {"functions",
-         {{"boxed",
-           {{"runtime", "python"},
-            {"handler", "app.handler"},
-            {"code", "code"},
-            {"isolation", "sandbox"},
-            {"timeout", "5s"}}}}},
-        {"gateway",
-         {{"routes", json::array({{{"route", "POST /v1/boxed"},
-                                   {"event", "boxed.asked"},
-                                   {"via", "fast"},
-                                   {"to", "boxed"},
-                                   {"reply", "sync"},
-                                   {"timeout", "25s"}}})}}}};
+    const json config = {{"queues", {{"fast", json::object()}}},
+                         {"functions",
+                          {{"boxed",
+                            {{"runtime", "python"},
+                             {"handler", "app.handler"},
+                             {"code", "code"},
+                             {"isolation", "sandbox"},
+                             {"timeout", "5s"}}}}},
+                         {"gateway",
+                          {{"routes", json::array({{{"route", "POST /v1/boxed"},
+                                                    {"event", "boxed.asked"},
+                                                    {"via", "fast"},
+                                                    {"to", "boxed"},
+                                                    {"reply", "sync"},
+                                                    {"timeout", "25s"}}})}}}};
     write_file(directory.path("config.json"), config.dump());
     Instance::Setup setup;
     setup.config = directory.path("config.json");

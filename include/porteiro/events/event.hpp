@@ -21,7 +21,7 @@ struct Event {
   Id causation;    // The event that led to this one; zero: none.
   // The extension `dataclassification`: "restricted" when data is sealed.
   std::string classification;
-  // Raw JSON. Of a route: {"path":{…},"query":{…},"body":…,"sealed":"…"}.
+  // Raw JSON. Of a route: {"path":{…},"query":{…},"body":…,"sealed":"…","headers":{…}}.
   std::string data;
 };
 

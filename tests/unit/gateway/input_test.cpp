@@ -97,6 +97,39 @@ TEST_CASE("input: path and query tokens replace their values; the first token is
   CHECK(asked->status() == 200);
 }
 
+TEST_CASE("input: an event takes the headers that its route names, and no others") {
+  World world;
+  Options options = example();
+  options.routes[0].headers = {"user-agent", "x-tenant", "accept", "x-absent"};
+  House house(world, options);
+  const Headers sent =
+      with(with(with(with(lender, "User-Agent", "a \"b\""), "X-Tenant", "one"), "x-tenant", "two"),
+           "Accept", "\xff");
+  const Asked asked = house.ask("GET", "/v1/people/11144477735", sent);
+  house.run();
+  const events::Event event = house.serve("fast", replied(200, "{}"));
+  CHECK(find_member(event.data, "headers") == R"({"user-agent":"a \"b\"","x-tenant":"one,two"})");
+  CHECK(asked->status() == 200);
+  CHECK(event.data.find("lender-key") == std::string::npos);
+}
+
+TEST_CASE("input: headers do not make another request of one under the same idempotency key") {
+  World world;
+  Options options = example();
+  options.routes[2].headers = {"user-agent"};
+  House house(world, options);
+  const Headers keyed = with(lender, "Idempotency-Key", "k1");
+  const Asked first = house.ask("POST", "/v1/people/11144477735/movements",
+                                with(keyed, "User-Agent", "a"), R"({"cents":1})");
+  const Asked second = house.ask("POST", "/v1/people/11144477735/movements",
+                                 with(keyed, "User-Agent", "b"), R"({"cents":1})");
+  house.run();
+  house.serve("fast", replied(200, "{}"));
+  house.run();
+  CHECK(first->status() == 200);
+  CHECK(second->status() == 200);
+}
+
 TEST_CASE("input: a read takes no body, so that nothing a client puts there is kept") {
   World world;
   House house(world, example());

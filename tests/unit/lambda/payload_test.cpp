@@ -70,6 +70,15 @@ TEST_CASE("payload: a request to a route is an API Gateway event, payload 2.0") 
   CHECK(context["time"] == "01/Jan/2026:00:00:00 +0000");
   CHECK(context["timeEpoch"] == 1767225600000);
 
+  e.data = R"({"path":{},"query":{},"headers":{"user-agent":"curl","accept":"a,\"b\"",)"
+           R"("x-correlation-id":"forged"},"body":1})";
+  const json with_headers = p.of_route(e, "/v1/sales");
+  CHECK(with_headers["headers"] == json{{"user-agent", "curl"},
+                                        {"accept", "a,\"b\""},
+                                        {"content-type", "application/json"},
+                                        {"x-correlation-id", to_text(e.correlation)}});
+  CHECK(with_headers["requestContext"]["http"]["userAgent"] == "curl");
+
   const json read = p.of_route(p.b.event("person.read", R"({"path":{"cpf":"t"},"query":{}})"),
                                "/v1/people/{cpf}");
   CHECK(read["routeKey"] == "GET /v1/people/{cpf}");
