@@ -2,8 +2,10 @@
 #include "porteiro/lambda/external.hpp"
 
 #include <array>
+#include <cctype>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "lambda/code_watch.hpp"
@@ -20,9 +22,11 @@ constexpr std::size_t shown_error_bytes_max = 1024;
 
 // In the words of AWS: what Go's os/exec says of a process.
 std::string exit_text(const ProcessEnd& end) {
-  if (end.signal == SIGKILL) return "Runtime exited with error: signal: killed";
   if (end.signal != 0) {
-    return "Runtime exited with error: signal: " + std::to_string(end.signal);
+    const char* known = ::sigdescr_np(end.signal);
+    std::string name = known == nullptr ? "signal " + std::to_string(end.signal) : known;
+    name.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(name.front())));
+    return "Runtime exited with error: signal: " + name;
   }
   if (end.status == 0) return "Runtime exited without providing a reason";
   return "Runtime exited with error: exit status " + std::to_string(end.status);
@@ -67,12 +71,11 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
 
   void invoke(std::shared_ptr<const Invocation> invocation, Completion done) override;
   bool alive() const override { return alive_; }
+  bool never_began() const override { return never_began_; }
   std::string give_up(std::string_view why) override {
     output_.note(telemetry::Level::error, std::string(why));
     if (!invocation_) return {};
-    output_.append_tail(to_uuid(invocation_->id) + " " + std::string(why));
-    report();
-    return output_.tail();
+    return output_.tail(to_uuid(invocation_->id) + " " + std::string(why) + "\n" + report());
   }
   void stop() override {
     if (process_) process_->signal(SIGTERM);
@@ -88,7 +91,7 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
   void finish(Result<Reply> outcome, std::string object);
   void complete();
   Result<Reply> reply_to(std::string_view content_type, std::string_view body);
-  void report();
+  std::string report() const;
   void fail_invocation(Errc code, std::string_view type, std::string object);
   Time now() const { return common_.environment().scheduler.now(); }
   const std::string& name() const { return common_.options.name; }
@@ -116,6 +119,7 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
   bool alive_ = true;
   bool asked_ = false;   // Its program runs: it has sent a request.
   std::string refusal_;  // Why there is no sandbox; empty: there is, or none was wanted.
+  bool never_began_ = false;
   std::unique_ptr<http::PrivatePort> port_;
   std::unique_ptr<Process> process_;
 
@@ -230,6 +234,7 @@ void ExternalWorker::ended(Result<ProcessEnd> end) {
   } else if (answer_) {
     complete();
   } else if (done_) {
+    never_began_ = !api_.handed_out();
     output_.note(telemetry::Level::error, "its worker has ended: " + text);
     Error why = error(Errc::unavailable, "the worker of " + name() + " has ended: " + text);
     finish(std::move(why), error_object(type, text, invocation_->id));
@@ -337,25 +342,24 @@ void ExternalWorker::complete() {
   Answer answer = std::move(*answer_);
   answer_.reset();
   if (invocation_->direct) {
-    report();
     invocation_->direct->error = std::move(answer.object);
-    invocation_->direct->log_tail = output_.tail();
+    invocation_->direct->log_tail = output_.tail(report());
   }
   invocation_.reset();
   Completion done = std::exchange(done_, nullptr);
   done(std::move(answer.outcome));
 }
 
-void ExternalWorker::report() {
+std::string ExternalWorker::report() const {
   const std::string id = to_uuid(invocation_->id);
   const Duration took = now() - began_;
   const auto billed = std::chrono::ceil<std::chrono::milliseconds>(took).count();
-  output_.append_tail("END RequestId: " + id);
-  std::string line = "REPORT RequestId: " + id + "\tDuration: " + milliseconds_text(took) +
-                     "\tBilled Duration: " + std::to_string(billed) +
-                     " ms\tMemory Size: " + std::to_string(common_.options.memory_mib) + " MB";
-  if (invocation_->cold) line += "\tInit Duration: " + milliseconds_text(init_took_);
-  output_.append_tail(line);
+  std::string lines = "END RequestId: " + id + "\nREPORT RequestId: " + id +
+                      "\tDuration: " + milliseconds_text(took) +
+                      "\tBilled Duration: " + std::to_string(billed) +
+                      " ms\tMemory Size: " + std::to_string(common_.options.memory_mib) + " MB";
+  if (invocation_->cold) lines += "\tInit Duration: " + milliseconds_text(init_took_);
+  return lines + "\n";
 }
 
 class ExternalWorkers final : public Workers {

@@ -108,7 +108,7 @@ void Output::append_tail(std::string_view line) {
   if (tail_.size() > 2 * tail_bytes_max) tail_.erase(0, tail_.size() - tail_bytes_max);
 }
 
-std::string Output::tail() const {
+std::string Output::tail(std::string_view last) const {
   std::string text = tail_;
   for (const Line& line : lines_) {
     if (line.text.empty()) continue;
@@ -117,6 +117,7 @@ std::string Output::tail() const {
     mask_.apply(open);
     text += open + "\n";
   }
+  text += last;
   if (text.size() <= tail_bytes_max) return text;
   std::size_t from = text.size() - tail_bytes_max;
   while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xc0U) == 0x80U) ++from;

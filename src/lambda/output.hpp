@@ -26,8 +26,9 @@ class Output {
   void write(Stream stream, std::string_view bytes);
   void note(telemetry::Level level, std::string text);  // A line of our own about the worker.
   void append_tail(std::string_view line);              // A line for the tail alone.
-  std::string tail() const;  // Since begin(), with the beginnings of lines that have not ended.
-  void end();                // The worker has ended: lines without an end are written.
+  // Since begin(), with the beginnings of lines that have not ended, and `last` at the end.
+  std::string tail(std::string_view last) const;
+  void end();  // The worker has ended: lines without an end are written.
 
  private:
   struct Line {

@@ -173,11 +173,21 @@ void Pool::call(const std::shared_ptr<Run>& run) {
 }
 
 void Pool::completed(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
+  if (run->worker && run->worker->never_began()) return begin_again(run);
   Environment& env = shared_.services.environment;
   const Fault fault = env.strike(FaultPoint::worker_effect_done_ack_pending, options_.name);
   if (fault.kind == Fault::Kind::crash) return crash(run, fault.delay);
   keep_worker(*run);
   settle(run, std::move(outcome));
+}
+
+// It was given to a worker whose end was already near: another one gets it.
+void Pool::begin_again(const std::shared_ptr<Run>& run) {
+  stop_time(*run);
+  run->worker.reset();
+  record_end(*run, 1 + static_cast<std::uint64_t>(Errc::unavailable));
+  if (run->invocation.direct) run->invocation.direct->error.clear();
+  attempt(run);
 }
 
 // A worker that is still the Run's did not do its work: it is killed.

@@ -89,6 +89,7 @@ class Pool {
   void enter(const std::shared_ptr<Run>& run, Duration work);
   void call(const std::shared_ptr<Run>& run);
   void completed(const std::shared_ptr<Run>& run, Result<Reply> outcome);
+  void begin_again(const std::shared_ptr<Run>& run);
   void settle(const std::shared_ptr<Run>& run, Result<Reply> outcome);
   void retry(const std::shared_ptr<Run>& run);
   void crash(const std::shared_ptr<Run>& run, Duration restart);

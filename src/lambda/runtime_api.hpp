@@ -45,8 +45,9 @@ class RuntimeApi {
     std::vector<http::Header> headers;  // The Lambda-Runtime-… ones, the id's among them.
     std::string payload;
   };
-  void give(Invocation invocation);  // None may be with the worker.
-  bool running() const { return state_ == State::running || given_.has_value(); }
+  void give(Invocation invocation);                             // None may be with the worker.
+  bool handed_out() const { return state_ == State::running; }  // The worker has what it was given.
+  bool running() const { return handed_out() || given_.has_value(); }
 
  private:
   enum class State : std::uint8_t { starting, waiting, running, answered, failed };

@@ -17,7 +17,9 @@ class Worker {
   // Once it has started, and one at a time. One completion (maybe at once), also when it dies.
   virtual void invoke(std::shared_ptr<const Invocation> invocation, Completion done) = 0;
   virtual bool alive() const = 0;  // False: it has ended, or cannot be used again.
-  virtual void stop() = 0;         // Asks it to end; Callbacks::ended tells when it has.
+  // It ended before it got the invocation that was completed last, which another one may have.
+  virtual bool never_began() const { return false; }
+  virtual void stop() = 0;  // Asks it to end; Callbacks::ended tells when it has.
   // Its invocation ends without an answer of it, and it will be killed. For its log; the log tail.
   virtual std::string give_up(std::string_view) { return {}; }
 

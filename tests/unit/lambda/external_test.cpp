@@ -272,6 +272,9 @@ TEST_CASE("external: a worker that ends in the middle ends its invocation at onc
   o.handler = [](VirtualChild& child, const http::Response&) { child.die(SIGKILL); };
   CHECK(json::parse(o.invoke()->error)["errorMessage"].get<std::string>().ends_with(
       "signal: killed"));
+  o.handler = [](VirtualChild& child, const http::Response&) { child.die(SIGSEGV); };
+  CHECK(json::parse(o.invoke()->error)["errorMessage"].get<std::string>().ends_with(
+      "signal: segmentation fault"));
   CHECK(o.b.world.scheduler.now() == started);
   o.handler = nullptr;
   o.invoke();
@@ -292,6 +295,26 @@ TEST_CASE("external: an answer and then the end is an answer") {
   o.b.world.scheduler.run_for(3s);
   CHECK(o.children.processes.running() == 0);
   CHECK(o.children.ports.open_ports() == 0);
+}
+
+// Goal: a runtime that answers and then ends, as Node does after an exception that nobody caught,
+// does not take the next invocation with it.
+TEST_CASE("external: an invocation that a worker never got goes to another one") {
+  Outside o;
+  o.make();
+  o.handler = [&](VirtualChild& child, const http::Response& next) {
+    o.ask(child, "POST", "invocation/" + Outside::id_of(next) + "/response", "\"last\"");
+  };
+  o.invoke();
+  const auto direct = o.invoke();
+  CHECK(o.out == std::vector<std::string>{"\"last\""});
+  o.handler = nullptr;
+  o.child().exit(129);
+  o.b.settle();
+  CHECK(o.out == std::vector<std::string>{"\"last\"", "\"done\""});
+  CHECK(direct->error.empty());
+  CHECK(o.children.processes.started().size() == 2);
+  CHECK(o.children.processes.running() == 1);
 }
 
 TEST_CASE("external: a worker that hangs is killed at the time-out") {

@@ -42,7 +42,7 @@ TEST_CASE("output: whole lines go to the log, masked, with the request they are 
   w.output.write(Stream::out, "11144477735 with secret-key\n\xff\xfe\nrest");
   CHECK(w.notes() == Lines{"f: careful", "f: starting", "f r-1: *** with ***", "f r-1: ??"});
   CHECK(w.traces[3] == Id{1, 2});
-  CHECK(w.output.tail() == "*** with ***\n??\nrest\n");
+  CHECK(w.output.tail("END\n") == "*** with ***\n??\nrest\nEND\n");
   w.output.begin("r-2", {});
   w.output.end();
   CHECK(w.notes().back() == "f r-2: rest");
@@ -56,6 +56,8 @@ TEST_CASE("output: a long line is cut, and what is left out is told") {
   REQUIRE(notes.size() == 2);
   CHECK(notes[0] == "f: " + std::string(line_bytes_max, 'x') + " … 91808 more bytes");
   CHECK(notes[1] == "f: short");
+  w.output.write(Stream::err, std::string(line_bytes_max, 'x'));
+  CHECK(w.output.tail("END\n") == std::string(tail_bytes_max - 5, 'x') + "\nEND\n");
 }
 
 TEST_CASE("output: lines that come too fast are counted, the tail keeps the last") {
@@ -66,7 +68,7 @@ TEST_CASE("output: lines that come too fast are counted, the tail keeps the last
   w.output.write(Stream::out, flood);
   CHECK(w.notes().size() == lines_per_second_max + 1);
   CHECK(w.notes().back() == "f r: writes more than 500 lines a second; the rest is left out");
-  const std::string tail = w.output.tail();
+  const std::string tail = w.output.tail({});
   CHECK(tail.size() == tail_bytes_max);
   CHECK(tail.ends_with("line 1998\nline 1999\n"));
   w.world.scheduler.run_for(1s);
