@@ -1,32 +1,7 @@
 // Functions that run: their answers, errors, logs, versions, events and sources.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { SQS } from "@aws-sdk/client-sqs";
-import { code, create, invoke, lambda, unique, zip } from "./support.js";
-
-const sqs = new SQS({ maxAttempts: 1 });
-
-async function queue(t) {
-  const { QueueUrl } = await sqs.createQueue({ QueueName: unique() });
-  t.after(() => sqs.deleteQueue({ QueueUrl }));
-  const { Attributes } = await sqs.getQueueAttributes({ QueueUrl, AttributeNames: ["QueueArn"] });
-  return { QueueUrl, arn: Attributes.QueueArn };
-}
-
-// The bodies of so many messages, which have to come within 10 s each.
-async function bodies(QueueUrl, count) {
-  const out = [];
-  while (out.length < count) {
-    const { Messages } = await sqs.receiveMessage(
-      { QueueUrl, WaitTimeSeconds: 10, MaxNumberOfMessages: 10 });
-    assert.ok(Messages, "no message came");
-    for (const { Body, ReceiptHandle } of Messages) {
-      out.push(Body);
-      await sqs.deleteMessage({ QueueUrl, ReceiptHandle });
-    }
-  }
-  return out;
-}
+import { bodies, code, create, invoke, lambda, queue, sqs, zip } from "./support.js";
 
 test("an answer, with the log's tail", async (t) => {
   const name = await create(t, code(`export const handler = async (event, context) => {

@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import zlib from "node:zlib";
 import { Lambda } from "@aws-sdk/client-lambda";
+import { SQS } from "@aws-sdk/client-sqs";
 
 export const client = (options = {}) => new Lambda({ maxAttempts: 1, ...options });
 export const lambda = client();
+export const sqs = new SQS({ maxAttempts: 1 });
 export const Role = "arn:aws:iam::000000000000:role/tests";
 export const unique = () => "js-" + randomUUID().slice(0, 18);
 
@@ -69,6 +71,29 @@ export async function invoke(FunctionName, event, more = {}) {
   return { status: reply.StatusCode, error: reply.FunctionError, version: reply.ExecutedVersion,
     body: text === "" ? undefined : JSON.parse(text),
     log: reply.LogResult && Buffer.from(reply.LogResult, "base64").toString() };
+}
+
+// A new queue {QueueUrl, arn} that is deleted after the test.
+export async function queue(t, { QueueName = unique(), Attributes } = {}) {
+  const { QueueUrl } = await sqs.createQueue({ QueueName, Attributes });
+  t.after(() => sqs.deleteQueue({ QueueUrl }));
+  const made = await sqs.getQueueAttributes({ QueueUrl, AttributeNames: ["QueueArn"] });
+  return { QueueUrl, arn: made.Attributes.QueueArn };
+}
+
+// The bodies of so many messages, which have to come within 10 s each.
+export async function bodies(QueueUrl, count) {
+  const out = [];
+  while (out.length < count) {
+    const { Messages } = await sqs.receiveMessage(
+      { QueueUrl, WaitTimeSeconds: 10, MaxNumberOfMessages: 10 });
+    assert.ok(Messages, "no message came");
+    for (const { Body, ReceiptHandle } of Messages) {
+      out.push(Body);
+      await sqs.deleteMessage({ QueueUrl, ReceiptHandle });
+    }
+  }
+  return out;
 }
 
 // Checks that the service refuses: the class by its name, the status, a message and a request id.
