@@ -34,9 +34,9 @@
 namespace porteiro::worker {
 
 struct Invocation {
-  std::string id;        // AWS's request id, a UUID.
-  std::string function;  // Its ARN.
-  std::string trace;     // X-Ray's header.
+  std::string id;                                  // AWS's request id, a UUID.
+  std::string function;                            // Its ARN.
+  std::string trace;                               // X-Ray's header.
   std::chrono::system_clock::time_point deadline;  // The worker is killed then.
   std::string payload;                             // JSON: the event.
 };

@@ -27,7 +27,9 @@ ClientFunctions::ClientFunctions(const Parts& parts, const Options& options)
       code_(parts.environment,
             {.directory = options.code_directory,
              .power = options.journal.durability == journal::Durability::power},
-            [this](std::string_view sha256) { return catalogue_.refers(sha256); }),
+            [this](std::string_view sha256) {
+              return catalogue_.refers(sha256) || in_use_.contains(sha256);
+            }),
       service_({parts.environment, parts.journal, parts.telemetry, catalogue_, code_, parts.queues,
                 parts.functions, host()},
                options.aws, {}) {
@@ -89,14 +91,19 @@ Result<void> ClientFunctions::deploy(const protocols::LambdaUnit& unit) {
       lambda::external_workers(std::move(external), options_.surroundings, parts_.services);
   retire(unit.key);
   PORTEIRO_TRY(parts_.functions.create(std::move(options), std::move(workers)));
-  deployed_.insert(unit.key);
+  deployed_.emplace(unit.key, unit.settings.code.sha256);
+  in_use_.insert(unit.settings.code.sha256);
   return ok();
 }
 
 void ClientFunctions::retire(std::string_view key) {
   const auto found = deployed_.find(key);
   if (found == deployed_.end()) return;
-  const Result<void> removed = parts_.functions.remove(key);
+  // Its workers keep their code until the last one has ended.
+  const Result<void> removed = parts_.functions.remove(key, [this, code = found->second] {
+    in_use_.erase(in_use_.find(code));
+    code_.collect({code});
+  });
   PORTEIRO_ASSERT(removed.has_value());  // No route knows a client's function.
   deployed_.erase(found);
 }

@@ -1,6 +1,7 @@
 // Functions that clients make, put together: the catalogue, their code, the Lambda service, and
 // what they become among the functions of the emulator.
 #pragma once
+#include <map>
 #include <set>
 #include <string>
 
@@ -36,7 +37,8 @@ class ClientFunctions {
   const Options& options_;
   lambda::Catalogue catalogue_;
   lambda::CodeStore code_;
-  std::set<std::string, std::less<>> deployed_;  // Keys.
+  std::map<std::string, std::string, std::less<>> deployed_;  // The code of each key.
+  std::multiset<std::string, std::less<>> in_use_;  // Codes of what is deployed or still runs.
   protocols::Lambda service_;
 };
 

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "porteiro/base/bytes.hpp"
+#include "porteiro/base/json_scan.hpp"
 #include "porteiro/lambda/worker.hpp"
 #include "porteiro/queue/queue.hpp"
 
@@ -18,6 +20,8 @@ constexpr std::string_view queue_prefix = "lambda:";  // No name that a client's
 constexpr Duration lease = 60s;                       // Of an event that runs; renewed meanwhile.
 constexpr Duration back_off_min = 1s, back_off_max = 5min;  // Without a place (AWS Lambda).
 constexpr std::size_t event_bytes_max = 2u << 20;           // With what is kept beside the payload.
+constexpr std::size_t record_bytes_max = 1u << 20;          // Of a message (Amazon SQS).
+constexpr std::size_t start_bytes = 1024;  // Of what is told shortened (AWS Lambda).
 
 // What is kept beside the payload, as JSON in an attribute.
 struct Ticket {
@@ -59,36 +63,73 @@ queue::SendRequest request_of(std::string payload, const Ticket& ticket, Duratio
   return request;
 }
 
-// The text is JSON, or else a string of it.
-json as_json(const std::string& text) {
-  json value = json::parse(text, nullptr, false);
-  return value.is_discarded() ? json(text) : value;
+// Its first bytes, not cut within a character.
+std::string_view start_of(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  while (bytes_max > 0 && (text[bytes_max] & 0xc0) == 0x80) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
+// The text, if it is JSON, or else a string of it.
+void append_as_json(std::string& out, std::string_view text) {
+  if (!text.empty() && json::accept(text)) {
+    out += text;
+  } else {
+    append_json_string(out, text);
+  }
 }
 
 struct Ending {
-  std::string_view condition;  // "Success", "RetriesExhausted", "EventAgeExceeded".
+  std::string_view condition;  // "Success", "RetriesExhausted", "EventAgeExceeded" …
   std::uint32_t invocations = 0;
   bool answered = false;
   std::string answer{};  // The function's reply, or its error.
 };
 
-// What destinations are told (AWS Lambda, "Destinations for asynchronous invocation").
-std::string record_of(const AsyncPlan& plan, const Ticket& ticket, const std::string& payload,
-                      const Ending& ending, Time now) {
-  json record = {{"version", "1.0"},
-                 {"timestamp", to_rfc3339(now)},
-                 {"requestContext",
-                  {{"requestId", to_uuid(ticket.request)},
-                   {"functionArn", plan.arn},
-                   {"condition", ending.condition},
-                   {"approximateInvokeCount", ending.invocations}}},
-                 {"requestPayload", as_json(payload)}};
+struct Told {  // What of an invocation goes to a destination.
+  const AsyncPlan& plan;
+  const Ticket& ticket;
+  const Ending& ending;
+  Time now;
+};
+
+std::string record_of(const Told& told, std::string_view payload, std::string_view answer) {
+  const auto [plan, ticket, ending, now] = told;
+  json context = {{"requestId", to_uuid(ticket.request)},
+                  {"functionArn", plan.arn},
+                  {"condition", ending.condition},
+                  {"approximateInvokeCount", ending.invocations}};
+  std::string record = "{\"version\":\"1.0\",\"timestamp\":\"" + to_rfc3339(now) + "\"";
+  record.append(",\"requestContext\":").append(context.dump());
+  record += ",\"requestPayload\":";
+  append_as_json(record, payload);
   if (ending.answered) {
-    record["responseContext"] = {{"statusCode", 200}, {"executedVersion", plan.version}};
-    if (ending.condition != "Success") record["responseContext"]["functionError"] = "Unhandled";
-    record["responsePayload"] = as_json(ending.answer);
+    json response = {{"statusCode", 200}, {"executedVersion", plan.version}};
+    if (ending.condition != "Success") response["functionError"] = "Unhandled";
+    record.append(",\"responseContext\":").append(response.dump());
+    record += ",\"responsePayload\":";
+    append_as_json(record, answer);
   }
-  return record.dump(-1, ' ', false, json::error_handler_t::replace);
+  return record += '}';
+}
+
+// What destinations are told (AWS Lambda, "Destinations for asynchronous invocation"). Of what no
+// message could hold only the start is told, as a string.
+std::string bounded_record(const Told& told, std::string_view payload) {
+  std::string_view answer = told.ending.answer;
+  std::string record = record_of(told, payload, answer);
+  if (record.size() <= record_bytes_max) return record;
+  answer = start_of(answer, start_bytes);
+  record = record_of(told, payload, answer);
+  if (record.size() <= record_bytes_max) return record;
+  return record_of(told, start_of(payload, start_bytes), answer);
+}
+
+// What the function said of its failure: no more than AWS tells of it.
+std::string message_of(const Ending& ending) {
+  const auto raw = find_member(ending.answer, "errorMessage");
+  const auto text = raw ? string_value(*raw) : std::nullopt;
+  return std::string(text && !text->empty() ? start_of(*text, start_bytes) : ending.condition);
 }
 
 }  // namespace
@@ -192,6 +233,10 @@ bool AsyncInvocations::State::take(const std::string& function, queue::Delivery 
     give_up(function, delivery, ticket, *plan, {"EventAgeExceeded", ticket.failures});
     return true;
   }
+  if (plan->never) {
+    give_up(function, delivery, ticket, *plan, {"ZeroReservedConcurrency", ticket.failures});
+    return true;
+  }
   if (!host.admit(function)) {
     wait_for_a_place(function, delivery);
     return false;
@@ -248,6 +293,10 @@ void AsyncInvocations::State::ended(std::uint64_t number, const Direct& direct,
   host.release(run->function);
   const queue::Queue* const queue = find(run->function);
   if (queue == nullptr || queue->created() != run->queue_made) return;
+  if (const auto feed = feeds.find(run->function); feed != feeds.end()) {
+    feed->second->pause.stop();  // There is a place again.
+    feed->second->back_off = back_off_min;
+  }
   const auto plan = host.plan(run->function, run->ticket.qualifier);
   const bool crowded =
       !outcome && direct.error.empty() && outcome.error().code == Errc::limit_exceeded;
@@ -265,8 +314,8 @@ void AsyncInvocations::State::ended(std::uint64_t number, const Direct& direct,
     if (!plan->on_success.empty()) {
       const Ending ending{"Success", run->ticket.failures + 1, true, outcome.value().body};
       tell(run->function, plan->on_success,
-           record_of(*plan, run->ticket, run->delivery.message.body, ending,
-                     environment.scheduler.now()));
+           bounded_record({*plan, run->ticket, ending, environment.scheduler.now()},
+                          run->delivery.message.body));
     }
     remove(run->function, run->delivery);
   }
@@ -300,16 +349,15 @@ void AsyncInvocations::State::give_up(const std::string& function, const queue::
   const std::string& payload = delivery.message.body;
   if (!plan.on_failure.empty()) {
     tell(function, plan.on_failure,
-         record_of(plan, ticket, payload, ending, environment.scheduler.now()));
+         bounded_record({plan, ticket, ending, environment.scheduler.now()}, payload));
   }
   if (!plan.dead_letter.empty()) {
-    const json answer = as_json(ending.answer);
-    const std::string message =
-        answer.is_object() ? answer.value("errorMessage", "") : std::string();
-    tell(function, plan.dead_letter, payload,
-         {{"RequestID", "String", to_uuid(ticket.request)},
-          {"ErrorCode", "Number", "200"},
-          {"ErrorMessage", "String", message.empty() ? std::string(ending.condition) : message}});
+    std::vector<queue::Attribute> attributes{{"RequestID", "String", to_uuid(ticket.request)},
+                                             {"ErrorCode", "Number", "200"},
+                                             {"ErrorMessage", "String", message_of(ending)}};
+    // What fits without them is not lost for their sake.
+    if (payload.size() > record_bytes_max - 2 * start_bytes) attributes.clear();
+    tell(function, plan.dead_letter, payload, std::move(attributes));
   }
   remove(function, delivery);
 }

@@ -48,20 +48,24 @@ struct Functions::State {
     const auto found = pools.find(name);
     return found == pools.end() ? nullptr : found->second.get();
   }
-  events::Event wrapped(const Direct& direct) {
+  // A function outside gets the payload itself.
+  events::Event event_of(const Direct& direct, bool outside) {
+    if (!outside) {
+      if (auto event = events::parse_event(direct.payload)) return std::move(event).value();
+    }
     events::Event event;
     event.id = make_id(shared.services.environment.entropy);
     event.source = "/porteiro/lambda";
     event.type = "function.invoked";
     event.time = shared.services.environment.scheduler.now();
     event.correlation = event.id;
-    event.data = direct.payload;
+    if (!outside) event.data = direct.payload;
     return event;
   }
   std::size_t running() const {
     std::size_t count = 0;
     for (const auto& [name, pool] : pools) count += pool->running();
-    for (const auto& pool : removed) count += pool->running();
+    for (const Removed& each : removed) count += each.pool->running();
     return count;
   }
   void ended() {
@@ -77,7 +81,7 @@ struct Functions::State {
 
   bool sweepable() const {
     const auto done = [](const auto& mapping) { return !mapping->busy(); };
-    const auto idle = [](const auto& pool) { return pool->running() == 0; };
+    const auto idle = [](const Removed& each) { return each.pool->running() == 0; };
     return std::any_of(retired.begin(), retired.end(), done) ||
            std::any_of(removed.begin(), removed.end(), idle);
   }
@@ -89,12 +93,16 @@ struct Functions::State {
       if (weak.expired()) return;
       sweeping = false;
       std::erase_if(retired, [](const auto& mapping) { return !mapping->busy(); });
-      for (const auto& pool : removed) {
-        if (pool->running() == 0) pool->close();
+      for (const Removed& each : removed) {
+        if (each.pool->running() == 0) each.pool->close();
       }
-      std::erase_if(removed, [](const std::unique_ptr<Pool>& pool) {
-        return pool->running() == 0 && pool->processes() == 0;
+      std::vector<Task> gone;
+      std::erase_if(removed, [&gone](Removed& each) {
+        if (each.pool->running() > 0 || each.pool->processes() > 0) return false;
+        if (each.gone) gone.push_back(std::move(each.gone));
+        return true;
       });
+      for (Task& tell : gone) tell();
       if (removed.empty()) ended();
     });
   }
@@ -114,7 +122,11 @@ struct Functions::State {
   queue::Queues& queues;
   Shared shared;
   StringMap<std::unique_ptr<Pool>> pools;
-  std::vector<std::unique_ptr<Pool>> removed;  // Something of them runs still.
+  struct Removed {
+    std::unique_ptr<Pool> pool;
+    Task gone;
+  };
+  std::vector<Removed> removed;  // Something of them runs still.
   bool sweeping = false;
   std::vector<std::unique_ptr<Source>> sources;
   std::unordered_map<Id, std::unique_ptr<Mapping>> mappings;
@@ -147,7 +159,7 @@ Result<void> Functions::create(FunctionOptions options, std::unique_ptr<Workers>
   return state_->create(std::move(options), std::move(workers));
 }
 
-Result<void> Functions::remove(std::string_view name) {
+Result<void> Functions::remove(std::string_view name, Task gone) {
   const auto found = state_->pools.find(name);
   if (found == state_->pools.end()) return no_function(name);
   const auto needs = [&](const auto& source) { return source->feeds(found->second.get()); };
@@ -155,7 +167,7 @@ Result<void> Functions::remove(std::string_view name) {
     return error(Errc::conflict, "a route needs the function " + std::string(name), "function");
   }
   state_->attach(name, nullptr);
-  state_->removed.push_back(std::move(found->second));
+  state_->removed.push_back({std::move(found->second), std::move(gone)});
   state_->pools.erase(found);
   state_->sweep_soon();
   return ok();
@@ -176,8 +188,7 @@ void Functions::invoke(std::string_view function, std::shared_ptr<Direct> direct
   Pool* pool = state_->find(function);
   if (pool == nullptr) return done(no_function(function));
   auto run = std::make_shared<Run>();
-  auto event = events::parse_event(direct->payload);
-  run->invocation.events.push_back(event ? std::move(event).value() : state_->wrapped(*direct));
+  run->invocation.events.push_back(state_->event_of(*direct, pool->outside()));
   run->invocation.direct = std::move(direct);
   run->done = std::move(done);
   pool->submit(std::move(run));
@@ -227,7 +238,7 @@ void Functions::reset() {
   for (const auto& [id, mapping] : state_->mappings) mapping->reset();
   state_->retired.clear();
   for (const auto& [name, pool] : state_->pools) pool->reset();
-  for (const auto& pool : state_->removed) pool->reset();
+  for (const auto& each : state_->removed) each.pool->reset();
   state_->ended();
 }
 

@@ -1,6 +1,7 @@
 #include "lambda/mapping.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "porteiro/base/json_scan.hpp"
@@ -12,6 +13,10 @@ constexpr Duration look_interval =
     std::chrono::seconds(1);  // For a queue that a client may remove.
 // An invocation's payload has 6 MB (AWS Lambda); beside the bodies there is what is told of them.
 constexpr std::size_t batch_bytes_max = 5u << 20;
+
+// Amazon SQS as an event source: 5 batches at first, then up to 300 more a minute.
+constexpr std::size_t batches_at_first = 5;
+constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
 std::size_t bytes_of(const queue::Message& message) {
   std::size_t bytes = message.body.size() + 1024;
@@ -54,6 +59,7 @@ Mapping::Mapping(Shared& shared, queue::Queues& queues, MappingOptions options)
       options_(std::move(options)),
       window_(shared.services.environment.scheduler),
       look_(shared.services.environment.scheduler),
+      growth_(shared.services.environment.scheduler),
       malformed_(shared.telemetry.counter("porteiro_function_malformed_events_total",
                                           "queue=\"" + options_.queue + "\"")),
       filtered_(shared.telemetry.counter("porteiro_function_filtered_messages_total",
@@ -66,16 +72,16 @@ Mapping::~Mapping() {
   if (pool_ != nullptr) pool_->remove_source(*this);
 }
 
-// What is held for a function that goes comes again after its visibility timeout.
+// What is held for a function that goes is held for the one that comes in its place.
 void Mapping::feed(Pool* pool) {
   if (pool_ != nullptr) {
-    release_held();
-    held_.clear();
+    if (!held_.empty()) pool_->release();
     pool_->remove_source(*this);
   }
   pool_ = pool;
   if (pool_ == nullptr) return;
   pool_->add_source(*this);
+  if (!held_.empty()) pool_->reserve();
   pump_soon();
 }
 
@@ -94,8 +100,25 @@ void Mapping::follow_queue() {
 bool Mapping::room() const {
   if (shared_.stopping || pool_ == nullptr) return false;
   if (!held_.empty()) return true;
-  if (options_.concurrency_max > 0 && running_ >= options_.concurrency_max) return false;
+  if (running_ >= batches_max()) return false;
   return pool_->waiting() == 0 && pool_->free() > 0;
+}
+
+// Functions outside begin with a few workers, and get more while there is work for them.
+std::size_t Mapping::batches_max() const {
+  const std::size_t most =
+      options_.concurrency_max > 0 ? options_.concurrency_max : std::size_t{unlimited};
+  if (!pool_->outside() || running_ == 0) return most;
+  const Duration busy = shared_.services.environment.scheduler.now() - busy_since_;
+  const auto seconds = static_cast<std::size_t>(busy / std::chrono::seconds(1));
+  return std::min(most, batches_at_first * (1 + seconds));
+}
+
+// One more batch runs. Where more would now be too many, others wait for the next second.
+void Mapping::begun() {
+  if (running_++ == 0) busy_since_ = shared_.services.environment.scheduler.now();
+  if (!pool_->outside() || growth_.running() || running_ < batches_max()) return;
+  growth_.start(std::chrono::seconds(1), [this] { pump(); });
 }
 
 bool Mapping::take() {
@@ -136,17 +159,23 @@ void Mapping::hold(std::vector<queue::Delivery> deliveries) {
   if (held_.size() >= options_.batch_max || held_bytes_ >= batch_bytes_max) flush();
 }
 
-void Mapping::release_held() {
+void Mapping::flush() {
   window_.stop();
   held_bytes_ = 0;
-  if (!held_.empty()) pool_->release();
-}
-
-void Mapping::flush() {
-  if (held_.empty()) return window_.stop();
-  release_held();
+  if (held_.empty()) return;
+  if (pool_ == nullptr) return give_back();
+  pool_->release();
   dispatch(std::exchange(held_, {}));
   pool_->freed();
+}
+
+// No function has come in the place of the one it was held for.
+void Mapping::give_back() {
+  queue::Queue* from = queue();
+  for (const queue::Delivery& delivery : std::exchange(held_, {})) {
+    if (from == nullptr) continue;
+    static_cast<void>(from->change_visibility(delivery.receipt, Duration::zero()));
+  }
 }
 
 // As one batch, or as several where one would be too large for an invocation.
@@ -159,7 +188,7 @@ void Mapping::dispatch(std::vector<queue::Delivery> deliveries) {
     bytes = 0;
     auto run = run_of(*from, std::exchange(batch, {}));
     if (run->invocation.events.empty()) return;
-    ++running_;
+    begun();
     pool_->submit(std::move(run));
   };
   for (queue::Delivery& delivery : deliveries) {
@@ -171,6 +200,18 @@ void Mapping::dispatch(std::vector<queue::Delivery> deliveries) {
   hand_on();
 }
 
+// Functions outside get the message itself: what else is known of it is enough.
+std::optional<events::Event> Mapping::event_of(const queue::Message& message) const {
+  if (pool_->outside()) {
+    events::Event bare;
+    bare.id = message.id;
+    bare.correlation = message.trace == Id{} ? message.id : message.trace;
+    return bare;
+  }
+  if (auto event = events::parse_event(message.body)) return std::move(event).value();
+  return wrapped(message, options_.queue);
+}
+
 std::shared_ptr<Run> Mapping::run_of(queue::Queue& from, std::vector<queue::Delivery> deliveries) {
   auto run = std::make_shared<Run>();
   run->sink = this;
@@ -178,18 +219,17 @@ std::shared_ptr<Run> Mapping::run_of(queue::Queue& from, std::vector<queue::Deli
   invocation.queue = options_.queue;
   invocation.events.reserve(deliveries.size());
   for (queue::Delivery& delivery : deliveries) {
-    auto event = events::parse_event(delivery.message.body);
-    auto other = event ? std::nullopt : wrapped(delivery.message, options_.queue);
-    if (!event && !other) {
+    auto event = event_of(delivery.message);
+    if (!event) {
       ++malformed_;
-      shared_.telemetry.note(telemetry::Level::warning,
-                             "a message of queue " + options_.queue +
-                                 " is not a text and was deleted: " + event.error().detail,
-                             delivery.message.trace);
+      shared_.telemetry.note(
+          telemetry::Level::warning,
+          "a message of queue " + options_.queue + " is not a text and was deleted",
+          delivery.message.trace);
       static_cast<void>(from.remove(delivery.receipt));
       continue;
     }
-    invocation.events.push_back(event ? std::move(event).value() : std::move(*other));
+    invocation.events.push_back(std::move(*event));
     invocation.deliveries.push_back(std::move(delivery));
   }
   return run;
@@ -257,6 +297,7 @@ void Mapping::retire() {
 
 void Mapping::reset() {
   window_.stop();
+  growth_.stop();
   held_.clear();
   held_bytes_ = 0;
   running_ = 0;

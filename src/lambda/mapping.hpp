@@ -2,6 +2,7 @@
 // SQS. Several may take from one queue. Queue and function are known by their names: a client may
 // delete them and make them again.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,10 @@ class Mapping final : public Feed {
   queue::Queue* queue() const { return queues_.find(options_.queue); }
   void filter(queue::Queue& from, std::vector<queue::Delivery>& deliveries);
   void hold(std::vector<queue::Delivery> deliveries);
-  void release_held();
+  void give_back();
+  std::size_t batches_max() const;
+  void begun();
+  std::optional<events::Event> event_of(const queue::Message& message) const;
   void flush();
   void dispatch(std::vector<queue::Delivery> deliveries);
   std::shared_ptr<Run> run_of(queue::Queue& from, std::vector<queue::Delivery> deliveries);
@@ -46,7 +50,8 @@ class Mapping final : public Feed {
   std::size_t held_bytes_ = 0;
   std::size_t running_ = 0;  // Batches that were handed on and have not ended.
   bool retired_ = false;
-  Timer window_, look_;
+  Time busy_since_{};  // Since when it is more than none.
+  Timer window_, look_, growth_;
   std::uint64_t &malformed_, &filtered_;
   const queue::Queue* watched_ = nullptr;  // Only to compare with: it may be gone.
   Time watched_since_{};                   // When that queue was made.

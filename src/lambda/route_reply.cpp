@@ -6,6 +6,7 @@
 
 #include "lambda/payload.hpp"
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/json_scan.hpp"
 
 namespace porteiro::lambda {
 namespace {
@@ -53,7 +54,7 @@ Result<void> read_headers(const json& headers, Reply& reply) {
   if (!headers.is_object()) return error(Errc::invalid, "has to be an object", "headers");
   for (const auto& [name, value] : headers.items()) {
     const bool scalar = value.is_string() || value.is_number() || value.is_boolean();
-    std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    std::string text = value.is_string() ? value.get<std::string>() : scalar ? value.dump() : "";
     if (!scalar || !is_name(name) || !is_value(text)) {
       return error(Errc::invalid, "holds a name or value that no header can have", "headers");
     }
@@ -99,6 +100,9 @@ Result<Reply> route_reply(std::string_view answer) {
   const auto status = parsed.is_object() ? parsed.find("statusCode") : parsed.end();
   if (!parsed.is_object() || status == parsed.end()) {
     return Reply{200, "application/json", std::string(answer)};
+  }
+  if (nests_deeper(answer, json_levels_max)) {
+    return error(Errc::invalid, "is nested more than 64 deep; give the body as a string", "body");
   }
   Reply reply;
   PORTEIRO_TRY(reply.status, status_of(*status));

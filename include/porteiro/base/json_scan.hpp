@@ -24,4 +24,10 @@ std::optional<std::string_view> find_member(std::string_view text, std::string_v
 // The value of a raw JSON string such as find_member gives; nullopt: not a string.
 std::optional<std::string> string_value(std::string_view raw);
 
+// Whether objects and arrays of the JSON text are nested more than `levels` deep. Says nothing of
+// whether it is JSON. To be asked before a tree of a client's text is copied or written: both
+// recurse.
+bool nests_deeper(std::string_view text, std::size_t levels);
+inline constexpr std::size_t json_levels_max = 64;
+
 }  // namespace porteiro

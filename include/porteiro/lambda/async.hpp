@@ -24,6 +24,7 @@ struct AsyncPlan {
   std::string version;  // The one that runs.
   std::uint32_t retries_max = 2;
   Duration age_max = std::chrono::hours(6);
+  bool never = false;  // No invocation has a place: a failure at once.
   std::string on_success{}, on_failure{}, dead_letter{};  // ARNs; empty: none.
 };
 

@@ -51,8 +51,9 @@ class Functions final : public Mappings {
 
   // A function that no route needs goes; its name is free at once, and mappings wait for another
   // one of that name. What it runs, and what waits for it, ends undisturbed, then its workers are
-  // asked to end. Errors: not_found, conflict (a route needs it).
-  Result<void> remove(std::string_view name);
+  // asked to end; `gone` runs, posted, when the last one has, unless this object goes before.
+  // Errors: not_found, conflict (a route needs it).
+  Result<void> remove(std::string_view name, Task gone = nullptr);
 
   // Runs one invocation, waiting for a free worker. Retries are applied. Errors: not_found,
   // limit_exceeded (too many wait), timeout, unavailable (the worker crashed), the function's own.

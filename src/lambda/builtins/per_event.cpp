@@ -2,6 +2,7 @@
 
 #include "porteiro/base/bytes.hpp"
 #include "porteiro/base/http.hpp"
+#include "porteiro/base/json_scan.hpp"
 
 namespace porteiro::lambda::builtins {
 namespace {
@@ -84,6 +85,9 @@ std::optional<std::string> body_member(const nlohmann::json& body, std::string_v
 }
 
 Result<nlohmann::json> parse_json(std::string_view text) {
+  if (nests_deeper(text, json_levels_max)) {
+    return error(Errc::invalid, "the body is nested more than 64 deep", "body");
+  }
   auto parsed = nlohmann::json::parse(text, nullptr, false);
   if (parsed.is_discarded()) return error(Errc::invalid, "the body is not JSON", "body");
   return parsed;

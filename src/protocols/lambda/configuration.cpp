@@ -136,6 +136,10 @@ Answer<void> check_target(const Service& service, std::string_view text, std::st
   const auto arn = aws::parse_arn(text);
   const bool ours = arn && arn->account == service.aws.account && arn->region == service.aws.region;
   if (ours && arn->service == "sqs") {
+    if (arn->resource.ends_with(".fifo")) {
+      return wrong("The " + std::string(member) + " " + std::string(text) +
+                   " is a FIFO queue: events go to standard queues only.");
+    }
     if (service.parts.queues.find(arn->resource) != nullptr) return ok();
     return wrong("The queue of " + std::string(member) + " does not exist: " + std::string(text));
   }

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "porteiro/base/json_scan.hpp"
+
 namespace porteiro::protocols::lambda_api {
 namespace {
 
@@ -35,6 +37,9 @@ Failure constraint(std::string_view value, std::string_view member, std::string_
 }
 
 Answer<Reader> Reader::parse(std::string_view text) {
+  if (nests_deeper(text, json_levels_max)) {
+    return Failure{&serialization, "The request's body is nested more than 64 deep."};
+  }
   json object = text.empty() ? json::object() : json::parse(text, nullptr, false);
   if (!object.is_object()) {
     return Failure{&serialization, "The request's body is not one JSON object in UTF-8."};

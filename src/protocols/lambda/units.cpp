@@ -84,6 +84,7 @@ std::optional<lambda::AsyncPlan> Service::plan_of(std::string_view name,
   plan.key = key_of(name, plan.version);
   plan.arn = function_arn(aws, name, qualifier.empty() ? lambda::latest_version : qualifier);
   plan.dead_letter = version.value()->settings.dead_letter_arn;
+  plan.never = function->reserved == 0u;
   const bool latest = qualifier == lambda::latest_version;
   const auto config =
       function->invoke_configs.find(latest ? std::string() : std::string(qualifier));

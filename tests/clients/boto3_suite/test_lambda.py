@@ -1,6 +1,8 @@
 """The Lambda service with boto3: functions made, looked at, invoked and removed, and its errors."""
 import io
 import json
+import threading
+import time
 import unittest
 import uuid
 import zipfile
@@ -93,6 +95,25 @@ class Lambda(SqsTest):
         except self.functions.exceptions.ResourceNotFoundException:
             return False
         return True
+
+    def test_code_outlives_its_change_while_it_runs(self):
+        files = {"app_py": """
+import time
+def handler(event, context):
+    time.sleep(1)
+    import helper
+    return helper.value
+""", "helper_py": "value = 'old'"}
+        name = self.create(Code={"ZipFile": archive(**files)})
+        replies = []
+        running = threading.Thread(target=lambda: replies.append(self.invoke(name, {})[1]))
+        running.start()
+        time.sleep(0.5)
+        files["helper_py"] = "value = 'new'"
+        self.functions.update_function_code(FunctionName=name, ZipFile=archive(**files))
+        running.join()
+        self.assertEqual(replies, ["old"])
+        self.assertEqual(self.invoke(name, {})[1], "new")
 
     def test_invocations(self):
         name = self.create(Environment={"Variables": {"STAGE": "test"}})

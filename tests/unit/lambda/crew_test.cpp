@@ -442,6 +442,54 @@ TEST_CASE("crew: a stop waits for what runs, then ends the workers and kills tho
   }
 }
 
+TEST_CASE("crew: a function that is removed is gone when its last worker has ended") {
+  for (const bool stubborn : {false, true}) {
+    CAPTURE(stubborn);
+    Outside o;
+    o.stage.stubborn = stubborn;
+    o.make();
+    o.invoke();
+    o.invoke();
+    o.worker(0).answer(Reply{});
+    bool gone = false;
+    REQUIRE(o.b.functions->remove("f", [&] { gone = true; }).has_value());
+    o.wait(2s);
+    CHECK_FALSE(gone);
+    o.worker(1).answer(Reply{});
+    o.b.settle();
+    CHECK(gone == !stubborn);
+    o.wait(2s);
+    CHECK(gone);
+  }
+}
+
+TEST_CASE("crew: a queue's batches begin with five workers, and get five more each second") {
+  Outside o(1000);
+  o.make();
+  queue::Queue& q = o.b.make_queue({.name = "q", .visibility_timeout = 60s});
+  for (int i = 0; i < 100; ++i) REQUIRE(q.send({.body = "1"}).has_value());
+  MappingOptions mapping;
+  mapping.id = {1, 1};
+  mapping.queue = "q";
+  mapping.function = "f";
+  mapping.batch_max = 1;
+  o.b.functions->map(mapping);
+  o.b.settle();
+  CHECK(o.stage.alive.size() == 5);
+  o.wait(1s);
+  CHECK(o.stage.alive.size() == 10);
+  o.wait(1s);
+  CHECK(o.stage.alive.size() == 15);
+  while (q.depth().total() > 0) {
+    const auto busy = std::find_if(o.stage.alive.begin(), o.stage.alive.end(),
+                                   [](const Played* worker) { return worker->busy(); });
+    REQUIRE(busy != o.stage.alive.end());
+    (*busy)->answer(Reply{});
+    o.b.settle();
+  }
+  CHECK(o.stage.alive.size() == 15);  // Warm ones did the rest.
+}
+
 TEST_CASE("crew: a reset ends all workers, busy ones too, and forgets their outcome") {
   Outside o;
   o.make();

@@ -340,6 +340,30 @@ TEST_CASE("mapping: a function may come later, and go and come again") {
   CHECK(b.q->depth().total() == 0);
 }
 
+TEST_CASE("mapping: what a window holds waits for the function that takes the place of another") {
+  Mapped b;
+  Recorder first, second;
+  b.make(options("f"), first.handler());
+  b.map({.batch_max = 5, .window = 2s});
+  REQUIRE(b.q->send({.body = "1"}).has_value());
+  b.world.scheduler.run_for(1s);
+  REQUIRE(b.functions->remove("f").has_value());
+  b.make(options("f"), second.handler());
+  b.world.scheduler.run_for(1s);
+  CHECK(first.batches.empty());
+  CHECK(second.batches == std::vector<std::vector<std::string>>{{"1"}});
+  second.finish();
+  b.settle();
+  CHECK(b.q->depth().total() == 0);
+
+  REQUIRE(b.q->send({.body = "2"}).has_value());
+  b.world.scheduler.run_for(1s);
+  REQUIRE(b.functions->remove("f").has_value());
+  CHECK(b.q->depth().in_flight == 1);
+  b.world.scheduler.run_for(1s);
+  CHECK(b.q->depth().ready == 1);  // Nobody came: given back at once.
+}
+
 TEST_CASE("mapping: one that is removed outlives the functions it fed") {
   Mapped b;
   Recorder first;

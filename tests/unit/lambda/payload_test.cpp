@@ -185,12 +185,16 @@ TEST_CASE("payload: an answer without a status code is the body itself") {
 }
 
 TEST_CASE("payload: an answer that no response can be made of") {
+  const std::string deep(200'000, '[');
+  const std::string deep_answer =
+      "{\"statusCode\":200,\"body\":" + deep + std::string(deep.size(), ']') + "}";
   for (const auto& [text, at] : std::map<std::string, std::string>{
            {"garbage", "answer"},
            {"{\"statusCode\":", "answer"},
            {R"({"statusCode":99})", "statusCode"},
            {R"({"statusCode":"x"})", "statusCode"},
            {R"({"statusCode":null})", "statusCode"},
+           {deep_answer, "body"},
            {R"({"statusCode":200,"headers":[]})", "headers"},
            {R"({"statusCode":200,"headers":{"a b":"1"}})", "headers"},
            {R"({"statusCode":200,"headers":{"a":"1\r\nb: 2"}})", "headers"},

@@ -122,16 +122,17 @@ TEST_CASE("lambda: an event without a place waits, and is given up when it is to
             {{"MaximumEventAgeInSeconds", 60},
              {"DestinationConfig", {{"OnFailure", {{"Destination", target}}}}}});
   const std::string concurrency = "/2017-10-31/functions/orders/concurrency";
-  client.ok("PUT", concurrency, {{"ReservedConcurrentExecutions", 0}});
+  client.ok("PUT", concurrency, {{"ReservedConcurrentExecutions", 1}});
+  submit(client, "orders");
   submit(client, "orders");
   client.world.scheduler.run_for(30s);
-  CHECK(client.invocations.empty());
-  client.ok("PUT", concurrency, {{"ReservedConcurrentExecutions", 1}});
-  client.settle();
-  CHECK(client.invocations.size() == 1);  // At once.
-  submit(client, "orders");
-  client.world.scheduler.run_for(3min);  // The first runs on, and is not run twice.
   CHECK(client.invocations.size() == 1);
+  client.ok("PUT", concurrency, {{"ReservedConcurrentExecutions", 2}});
+  client.settle();
+  CHECK(client.invocations.size() == 2);  // At once.
+  submit(client, "orders");
+  client.world.scheduler.run_for(3min);  // Those that run run on, and are not run twice.
+  CHECK(client.invocations.size() == 2);
   const auto records = client.received("failures");
   REQUIRE(records.size() == 1);
   const json record = json::parse(records.front());
@@ -139,7 +140,102 @@ TEST_CASE("lambda: an event without a place waits, and is given up when it is to
   CHECK(record["requestContext"]["approximateInvokeCount"] == 0);
   CHECK_FALSE(record.contains("responsePayload"));
   client.answer("1");
+  client.answer("1");
   CHECK(client.service->idle());
+}
+
+TEST_CASE("lambda: one that waits for a place begins when one that ran has ended") {
+  LambdaClient client;
+  client.create("orders");
+  client.ok("PUT", "/2017-10-31/functions/orders/concurrency",
+            {{"ReservedConcurrentExecutions", 1}});
+  for (int i = 0; i < 3; ++i) submit(client, "orders");
+  const Time begun = client.world.scheduler.now();
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(client.invocations.size() == 1);
+    client.answer("1");
+  }
+  CHECK(client.world.scheduler.now() == begun);
+  CHECK(client.service->idle());
+}
+
+TEST_CASE("lambda: without any concurrency an event has failed at once") {
+  LambdaClient client;
+  client.create("orders", {{"DeadLetterConfig", {{"TargetArn", client.queue("dead")}}}});
+  configure(client, "orders",
+            {{"DestinationConfig", {{"OnFailure", {{"Destination", client.queue("failures")}}}}}});
+  client.ok("PUT", "/2017-10-31/functions/orders/concurrency",
+            {{"ReservedConcurrentExecutions", 0}});
+  submit(client, "orders");
+  CHECK(client.invocations.empty());
+  const auto records = client.received("failures");
+  REQUIRE(records.size() == 1);
+  CHECK(json::parse(records[0])["requestContext"]["condition"] == "ZeroReservedConcurrency");
+  CHECK(client.received("dead") == std::vector<std::string>{R"({"n":1})"});
+  CHECK(client.service->idle());
+}
+
+TEST_CASE("lambda: what no message could hold is told of by its start") {
+  LambdaClient client;
+  client.create("orders", {{"DeadLetterConfig", {{"TargetArn", client.queue("dead")}}}});
+  configure(client, "orders",
+            {{"MaximumRetryAttempts", 0},
+             {"DestinationConfig", {{"OnFailure", {{"Destination", client.queue("failures")}}}}}});
+  const std::string long_text = "é" + std::string(1'100'000, 'x');
+  submit(client, "orders");
+  client.answer("", json{{"errorType", "E"}, {"errorMessage", long_text}}.dump());
+  auto records = client.received("failures");
+  REQUIRE(records.size() == 1);
+  CHECK(json::parse(records[0])["requestPayload"]["n"] == 1);
+  CHECK(json::parse(records[0])["responsePayload"].is_string());
+  const auto dead = client.queues->find("dead")->receive(1);
+  REQUIRE(dead.size() == 1);
+  CHECK(dead[0].message.attributes[2].value.size() == 1024);
+
+  const std::string large = "\"" + std::string((1u << 20) - 2, 'y') + "\"";
+  submit(client, "orders", large);
+  client.answer("", failure);
+  records = client.received("failures");
+  REQUIRE(records.size() == 1);
+  CHECK(json::parse(records[0])["requestPayload"].get<std::string>().size() == 1024);
+  CHECK(client.received("dead") == std::vector<std::string>{large});
+}
+
+// Goal: nothing of a client's nesting is walked by recursion.
+TEST_CASE("lambda: payloads and answers may be nested as deep as they like, requests may not") {
+  LambdaClient client;
+  client.create("orders", {{"DeadLetterConfig", {{"TargetArn", client.queue("dead")}}}});
+  configure(client, "orders",
+            {{"MaximumRetryAttempts", 0},
+             {"DestinationConfig",
+              {{"OnSuccess", {{"Destination", client.queue("done")}}},
+               {"OnFailure", {{"Destination", client.queue("failures")}}}}}});
+  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+  submit(client, "orders", deep);
+  client.answer(deep);
+  const auto records = client.received("done");
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].ends_with("\"responsePayload\":" + deep + "}"));
+  submit(client, "orders", deep);
+  client.answer("", "{\"errorMessage\":" + deep + "}");
+  CHECK(client.received("failures").size() == 1);
+  CHECK(client.received("dead") == std::vector<std::string>{deep});
+  check_lambda_error(client.send("PUT", client.path("orders", "/configuration"),
+                                 "{\"Environment\":{\"X\":" + deep + "}}"),
+                     400, "SerializationException");
+}
+
+TEST_CASE("lambda: a FIFO queue is no destination") {
+  LambdaClient client;
+  client.create("orders");
+  queue::Options options;
+  options.name = "orders.fifo";
+  options.fifo = true;
+  REQUIRE(client.queues->create(std::move(options)).has_value());
+  const std::string arn = "arn:aws:sqs:us-east-1:000000000000:orders.fifo";
+  check_lambda_error(client.call("PUT", "/2019-09-25/functions/orders/event-invoke-config",
+                                 {{"DestinationConfig", {{"OnFailure", {{"Destination", arn}}}}}}),
+                     400, "InvalidParameterValueException", "FIFO");
 }
 
 TEST_CASE("lambda: events of a deleted function are dropped, and what is full is tried again") {
