@@ -18,6 +18,13 @@ std::string_view runtime_name(lambda::Runtime runtime) {
   return "provided.al2023";
 }
 
+// Who waits for the reply of a route must not lose the request to somebody else's function.
+std::set<std::string, std::less<>> route_queues(const Options& options) {
+  std::set<std::string, std::less<>> queues;
+  for (const lambda::SourceOptions& source : options.sources) queues.insert(source.queue);
+  return queues;
+}
+
 }  // namespace
 
 ClientFunctions::ClientFunctions(const Parts& parts, const Options& options)
@@ -32,7 +39,7 @@ ClientFunctions::ClientFunctions(const Parts& parts, const Options& options)
             }),
       service_({parts.environment, parts.journal, parts.telemetry, catalogue_, code_, parts.queues,
                 parts.functions, host()},
-               options.aws, {}) {
+               options.aws, {.route_queues = route_queues(options)}) {
   for (const FunctionDefinition& definition : options.functions) declare(definition);
 }
 
@@ -66,6 +73,7 @@ protocols::LambdaHost ClientFunctions::host() {
                        lambda::Completion done) {
     parts_.functions.invoke(key, std::move(direct), std::move(done));
   };
+  host.free = [this](std::string_view key) { return parts_.functions.free(key); };
   return host;
 }
 
@@ -81,6 +89,7 @@ Result<void> ClientFunctions::deploy(const protocols::LambdaUnit& unit) {
   external.runtime = *runtime;
   external.handler = unit.settings.handler;
   external.code = unit.folder;
+  external.watched = false;  // New code comes as another folder.
   external.memory_mib = unit.settings.memory_mb;
   for (const auto& variable : unit.settings.environment) external.environment.push_back(variable);
   lambda::FunctionOptions options;

@@ -91,7 +91,7 @@ std::vector<FunctionDefinition> read_functions(const json& functions, const std:
 Result<std::vector<lambda::Pattern>> read_filters(const json& filters, const std::string& pointer) {
   std::vector<lambda::Pattern> patterns;
   for (std::size_t i = 0; i < filters.size(); ++i) {
-    auto pattern = lambda::Pattern::parse(filters[i].dump());
+    auto pattern = lambda::Pattern::parse_for_queue(filters[i].dump());
     if (!pattern) {
       const std::string where = pointer + "/filters/" + std::to_string(i) + pattern.error().at;
       return error(Errc::invalid, pattern.error().detail, where);

@@ -53,6 +53,9 @@ struct Close {
 };
 using Archive = std::unique_ptr<void, Close>;
 
+constexpr std::size_t folders_deep_max = 64;  // Ours.
+constexpr std::size_t part_bytes_max = 255;   // Of a file's name, as file systems have it.
+
 Error broken(std::string_view what) {
   return error(Errc::invalid, "the zip file cannot be unpacked: " + std::string(what));
 }
@@ -87,10 +90,12 @@ bool stays_within(std::string_view name) {
       name.find('\\') != name.npos || !valid_utf8(name)) {
     return false;
   }
+  std::size_t depth = 0;
   while (!name.empty()) {
     const std::size_t end = std::min(name.find('/'), name.size());
     const std::string_view part = name.substr(0, end);
     if (part.empty() || part == "." || part == "..") return false;
+    if (++depth > folders_deep_max || part.size() > part_bytes_max) return false;
     name.remove_prefix(std::min(end + 1, name.size()));
   }
   return true;
@@ -98,7 +103,7 @@ bool stays_within(std::string_view name) {
 
 Result<void> check(const Entry& entry) {
   if (!stays_within(entry.name)) {
-    return broken("an entry's name leads out of its folder, or is none");
+    return broken("an entry's name leads out of its folder, is too deep, or is none");
   }
   if (entry.is_link()) return broken("it holds a symbolic link; zip the files behind links");
   if ((entry.info.flag & 1) != 0) return broken("an entry is encrypted");
@@ -128,12 +133,16 @@ Result<void> survey(void* archive, const ArchiveLimits& limits) {
     }
     bytes += std::min<std::uint64_t>(entry.info.uncompressed_size, limits.unpacked_bytes_max + 1);
     if (bytes > limits.unpacked_bytes_max) {
-      return error(Errc::limit_exceeded, "the unpacked code is larger than " +
-                                             std::to_string(limits.unpacked_bytes_max) + " bytes");
-    }
-    if (files.size() > limits.files_max) {
       return error(Errc::limit_exceeded,
-                   "the code has more than " + std::to_string(limits.files_max) + " files");
+                   "Unzipped size must be smaller than " +
+                       std::to_string(limits.unpacked_bytes_max) + " bytes",
+                   "unpacked");
+    }
+    if (files.size() + folders.size() > limits.files_max) {
+      return error(
+          Errc::limit_exceeded,
+          "the code has more than " + std::to_string(limits.files_max) + " files and folders",
+          "unpacked");
     }
     return ok();
   }));

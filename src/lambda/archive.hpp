@@ -11,7 +11,7 @@
 namespace porteiro::lambda {
 
 struct ArchiveLimits {
-  std::size_t files_max = 20'000;
+  std::size_t files_max = 20'000;                 // With their folders.
   std::uint64_t unpacked_bytes_max = 250u << 20;  // AWS Lambda: 250 MB.
 };
 

@@ -298,9 +298,11 @@ void AsyncInvocations::State::ended(std::uint64_t number, const Direct& direct,
     feed->second->back_off = back_off_min;
   }
   const auto plan = host.plan(run->function, run->ticket.qualifier);
+  // Not found: it is in the catalogue, but cannot run for now.
   const bool crowded =
-      !outcome && direct.error.empty() && outcome.error().code == Errc::limit_exceeded;
-  if (!plan || (!outcome && direct.error.empty() && outcome.error().code == Errc::not_found)) {
+      !outcome && direct.error.empty() &&
+      (outcome.error().code == Errc::limit_exceeded || outcome.error().code == Errc::not_found);
+  if (!plan) {
     count(run->function, "dropped");
     remove(run->function, run->delivery);
   } else if (crowded) {

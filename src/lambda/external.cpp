@@ -380,6 +380,7 @@ class ExternalWorkers final : public Workers {
  private:
   // A command's arguments may be files, too: ["python3", "worker.py"].
   static std::vector<std::string> watched(const ExternalOptions& options) {
+    if (!options.watched) return {};
     std::vector<std::string> roots = options.layers;
     if (!options.code.empty()) roots.push_back(options.code);
     for (const std::string& word : options.command) {

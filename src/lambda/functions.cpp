@@ -194,6 +194,11 @@ void Functions::invoke(std::string_view function, std::shared_ptr<Direct> direct
   pool->submit(std::move(run));
 }
 
+std::size_t Functions::free(std::string_view function) const {
+  const Pool* pool = state_->find(function);
+  return pool == nullptr || pool->waiting() > 0 ? 0 : pool->free();
+}
+
 Result<void> Functions::add_source(queue::Queue& queue, SourceOptions options, Replied replied) {
   Pool* fallback = nullptr;
   if (!options.function.empty() || options.by_type.empty()) {

@@ -188,6 +188,18 @@ bool wants_json(const json& rule) {
          std::any_of(alternatives->begin(), alternatives->end(), wants_json);
 }
 
+// The first member that is not a message's body; empty: there is none.
+std::string other_than_body(const json& rule) {
+  for (const auto& [name, wanted] : rule.items()) {
+    if (name == "body") continue;
+    if (name != "$or") return name;
+    for (const json& each : wanted) {
+      if (std::string other = other_than_body(each); !other.empty()) return other;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Pattern> Pattern::parse(std::string_view text) {
@@ -199,6 +211,14 @@ Result<Pattern> Pattern::parse(std::string_view text) {
   if (rule->is_discarded()) return wrong("", "it is not JSON");
   PORTEIRO_TRY(check_rule(*rule, "", 0));
   return Pattern(std::move(rule));
+}
+
+Result<Pattern> Pattern::parse_for_queue(std::string_view text) {
+  PORTEIRO_TRY(Pattern pattern, parse(text));
+  if (const std::string other = other_than_body(*pattern.rule_); !other.empty()) {
+    return wrong("/" + other, "of a message of a queue only \"body\" can be asked for");
+  }
+  return pattern;
 }
 
 bool Pattern::matches(const json& event) const { return rule_matches(*rule_, event); }

@@ -155,10 +155,10 @@ void RuntimeApi::response(const http::Request& request, http::Responder respond)
     return listener_.failed(type, "{\"errorType\":\"" + std::string(type) + "\"}");
   }
   state_ = State::answered;
-  if (request.body.size() > response_bytes_max) {
+  const std::size_t most = mode.empty() ? response_bytes_max : stream_bytes_max;
+  if (request.body.size() > most) {
     respond(told(413, "RequestEntityTooLarge",
-                 "Exceeded maximum allowed payload size (" + std::to_string(response_bytes_max) +
-                     " bytes)."));
+                 "Exceeded maximum allowed payload size (" + std::to_string(most) + " bytes)."));
     return listener_.too_large(request.body.size());
   }
   // What fails in the middle of a stream is told in its trailers.

@@ -19,6 +19,8 @@
 namespace porteiro::lambda {
 
 inline constexpr std::size_t response_bytes_max = 6'291'556;  // AWS Lambda: 6 MB and 100 bytes.
+// Of a streamed response, which is collected here. Ours: AWS Lambda takes 200 MB.
+inline constexpr std::size_t stream_bytes_max = 20u << 20;
 
 class RuntimeApi {
  public:

@@ -5,11 +5,12 @@
 namespace porteiro::runtime {
 namespace {
 
-// One client: a response of 6 MB, the most that Lambda takes, may be Base64 inside JSON. Runtime
-// clients send a stack trace of up to 1 MiB in a header (Lambda-Runtime-Function-XRay-Error-Cause).
+// One client: a streamed response has up to 20 MiB, and a longer one has to arrive to be told so.
+// Runtime clients send a stack trace of up to 1 MiB in a header
+// (Lambda-Runtime-Function-XRay-Error-Cause).
 constexpr ServerOptions private_options{.connections_max = 64,
                                         .header_bytes_max = (1U << 20) + (64U << 10),
-                                        .body_bytes_max = 8U << 20,
+                                        .body_bytes_max = 32U << 20,
                                         .pipeline_max = 8,
                                         .idle_timeout = Duration::max(),
                                         .buffer_bytes_kept = 16U << 10,

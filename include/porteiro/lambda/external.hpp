@@ -46,6 +46,7 @@ struct ExternalOptions {
   std::string code{};           // A folder, absolute: where a worker works. Or, for a command:
   std::string directory = "/";  // where it works when it has no such folder.
   std::vector<std::string> layers{};  // Folders, absolute; a later one goes before an earlier one.
+  bool watched = true;                // Changed files replace warm workers.
   std::vector<std::pair<std::string, std::string>> environment{};
   std::uint32_t memory_mib = 128;  // Told to the function; not enforced.
   Isolation isolation = Isolation::none;

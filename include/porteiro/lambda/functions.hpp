@@ -74,6 +74,8 @@ class Functions final : public Mappings {
   using Replied = std::function<void(const events::Event&, Result<Reply>)>;
   Result<void> add_source(queue::Queue& queue, SourceOptions options, Replied replied);
 
+  std::size_t free(std::string_view function) const;  // Of it could begin now; 0: there is none.
+
   void map(MappingOptions options) override;
   void unmap(Id id) override;
 

@@ -21,6 +21,9 @@ class Pattern {
  public:
   // Errors: invalid, with the pointer of what is wrong in `at`.
   static Result<Pattern> parse(std::string_view text);
+  // For messages of a queue: of those a pattern asks for `body` alone (AWS Lambda, "Using event
+  // filtering with an Amazon SQS event source").
+  static Result<Pattern> parse_for_queue(std::string_view text);
   bool matches(const nlohmann::json& event) const;
   // For records whose body is a text: as JSON when the pattern wants members of it.
   // `body` is the message's; nothing else of it can be asked for.

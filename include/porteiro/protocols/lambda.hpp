@@ -5,6 +5,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,7 @@ struct LambdaOptions {
   std::uint32_t concurrency_max = 1000;  // AWS Lambda: of an account and region.
   // Of it stays for functions without reserved concurrency (AWS Lambda).
   std::uint32_t unreserved_min = 100;
+  std::set<std::string, std::less<>> route_queues{};  // No mapping may take from these.
 };
 
 // A version of a function of the catalogue, as something that runs.
@@ -45,6 +47,8 @@ struct LambdaHost {
   // As Functions::invoke. Keys of the config's functions are their names.
   std::function<void(std::string_view key, std::shared_ptr<lambda::Direct>, lambda::Completion)>
       invoke;
+  // Invocations of it that could begin at once.
+  std::function<std::size_t(std::string_view key)> free;
 };
 
 class Lambda {

@@ -62,6 +62,6 @@ Answer<void> check_tags(const TextMap& tags);
 // RevisionId, where it is given, is that of `current`.
 Answer<void> check_revision(const Text& revision, Id current);
 // Publishes $LATEST, or gives the newest version if nothing has changed since.
-Answer<Output> publish_latest(Call& call, const std::string& name, const Text& description);
+Answer<Output> publish_latest(Service& service, const std::string& name, const Text& description);
 
 }  // namespace porteiro::protocols::lambda_api

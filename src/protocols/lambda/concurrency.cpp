@@ -1,4 +1,6 @@
 // Reserved concurrency, and how asynchronous invocations end.
+#include <algorithm>
+
 #include "protocols/lambda/actions.hpp"
 #include "protocols/lambda/configuration.hpp"
 
@@ -178,13 +180,17 @@ Answer<Output> list_invoke_configs(Call& call) {
   PORTEIRO_TRY(const Reference reference, call.service.reference_of(call));
   PORTEIRO_TRY(const lambda::CatalogueFunction* function, call.service.function_of(reference));
   std::vector<std::string> names;
-  for (const auto& [qualifier, config] : function->invoke_configs) names.push_back(qualifier);
+  for (const auto& [qualifier, config] : function->invoke_configs) {
+    names.push_back(qualifier.empty() ? std::string(lambda::latest_version) : qualifier);
+  }
+  std::sort(names.begin(), names.end());
   PORTEIRO_TRY(const Page page, page_of(call, names, page_max));
   Output output;
   output.body["FunctionEventInvokeConfigs"] = json::array();
   for (std::size_t i = page.from; i < page.to; ++i) {
+    const std::string slot = names[i] == lambda::latest_version ? std::string() : names[i];
     output.body["FunctionEventInvokeConfigs"].push_back(
-        config_json(call.service, function->name, names[i], function->invoke_configs.at(names[i])));
+        config_json(call.service, function->name, slot, function->invoke_configs.at(slot)));
   }
   add_marker(output.body, page);
   return output;

@@ -35,6 +35,7 @@ Failure code_failure(const Error& error) {
         "Could not unzip uploaded file. Please check your file, then try to upload again. (" +
         error.detail + ")");
   }
+  if (error.code == Errc::limit_exceeded && error.at == "unpacked") return wrong(error.detail);
   if (error.code == Errc::limit_exceeded) return {&too_large, error.detail};
   return failure_of(error);
 }
@@ -129,14 +130,10 @@ Answer<Output> replace_code(Service& service, const Reference& reference,
   service.deploy(changed, changed.latest);
   service.parts.code.collect({before});
   output.body = configuration_of(service, changed, changed.latest);
-  if (publish) {
-    const auto published = service.parts.catalogue.publish(reference.name, changed.latest);
-    if (!published) return failure_of(published.error());
-    const lambda::Version& version = *published.value().version;
-    service.deploy(changed, version);
-    output.sequence = published.value().sequence;
-    output.body = configuration_of(service, changed, version, version.number);
-  }
+  if (!publish) return output;
+  PORTEIRO_TRY(Output published, publish_latest(service, reference.name, std::nullopt));
+  output.sequence = std::max(output.sequence, published.sequence);
+  output.body = std::move(published.body);
   return output;
 }
 
@@ -178,6 +175,7 @@ Answer<Output> create_function(Call& call) {
         const auto service = weak.lock();
         if (service == nullptr || !service->open(*pending)) return;
         if (!code) return service->finish(*pending, code_failure(code.error()));
+        service->code_came(code.value().sha256);
         service->finish(*pending, create(*service, std::move(draft), std::move(code.value())));
       });
   Output output;
@@ -209,6 +207,7 @@ Answer<Output> update_function_code(Call& call) {
         const auto service = weak.lock();
         if (service == nullptr || !service->open(*pending)) return;
         if (!code) return service->finish(*pending, code_failure(code.error()));
+        service->code_came(code.value().sha256);
         service->finish(*pending, replace_code(*service, reference, architecture, publish, revision,
                                                std::move(code.value())));
       });

@@ -1,5 +1,6 @@
 // Invocations: at once, later, or only looked at.
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/json_scan.hpp"
 #include "porteiro/lambda/worker.hpp"
 #include "protocols/lambda/actions.hpp"
 #include "protocols/lambda/event_stream.hpp"
@@ -25,6 +26,16 @@ struct Outcome {
   std::string payload, error, log_tail;  // Error: AWS's object; empty: it succeeded.
 };
 
+// As one line of ASCII: it goes on in a header.
+Answer<std::string> context_of(std::string_view base64) {
+  const auto text = from_base64(base64);
+  const bool bounded =
+      text && base64.size() <= context_max && !nests_deeper(*text, json_levels_max);
+  const json object = bounded ? json::parse(*text, nullptr, false) : json();
+  if (object.is_object()) return object.dump(-1, ' ', true);
+  return Failure{&bad_content, "Client context must be a valid Base64-encoded JSON object."};
+}
+
 Answer<Order> order_of(const Call& call, const char* type_header) {
   Order order;
   PORTEIRO_TRY(order.reference, call.service.reference_of(call));
@@ -44,11 +55,7 @@ Answer<Order> order_of(const Call& call, const char* type_header) {
   order.tail = log == "Tail";
   const std::string_view context = call.request.header("X-Amz-Client-Context");
   if (!context.empty()) {
-    auto text = from_base64(context);
-    if (!text || context.size() > context_max || !json::accept(*text)) {
-      return Failure{&bad_content, "Client context must be a valid Base64-encoded JSON object."};
-    }
-    order.context = std::move(*text);
+    PORTEIRO_TRY(order.context, context_of(context));
   }
   return order;
 }
@@ -120,13 +127,18 @@ Answer<Output> run(Call& call, const Order& order, Format format) {
   if (const ErrorKind* const refused = service.admit(function->name)) {
     return Failure{refused, "Rate Exceeded."};
   }
+  const std::string key = key_of(function->name, version->number);
+  if (function->reserved && service.parts.host.free(key) == 0) {
+    service.release(function->name);  // Event source mappings have taken all.
+    return Failure{&throttled_by_reserve, "Rate Exceeded."};
+  }
   auto direct = std::make_shared<lambda::Direct>();
   direct->request = service.new_id();
   direct->payload = payload;
   direct->client_context = order.context;
   const auto pending = service.postpone(call);
   service.parts.host.invoke(
-      key_of(function->name, version->number), direct,
+      key, direct,
       [weak = service.weak_from_this(), pending, direct, format, name = function->name,
        number = version->number, tail = order.tail](Result<lambda::Reply> reply) {
         const auto alive = weak.lock();

@@ -44,7 +44,7 @@ void take_filters(Reader& in, lambda::CatalogueMapping& mapping) {
     auto pattern = filter.text("Pattern", lambda::pattern_bytes_max);
     criteria.take(filter);
     if (!pattern || criteria.failure()) continue;
-    if (const auto good = lambda::Pattern::parse(*pattern); !good) {
+    if (const auto good = lambda::Pattern::parse_for_queue(*pattern); !good) {
       criteria.fail(wrong("Invalid filter pattern definition: " + good.error().detail));
     }
     mapping.filters.push_back(std::move(*pattern));
@@ -129,6 +129,11 @@ Answer<const queue::Queue*> queue_of(const Service& service, const std::string& 
   }
   const bool ours = arn->account == service.aws.account && arn->region == service.aws.region;
   if (!ours) return wrong("The queue " + text + " is not of this account and region.");
+  if (service.options.route_queues.contains(arn->resource)) {
+    return wrong("The queue " + text +
+                 " belongs to routes of the gateway, whose clients wait for the replies: its "
+                 "messages go to the functions of the routes only.");
+  }
   const queue::Queue* const queue = service.parts.queues.find(arn->resource);
   if (queue == nullptr) {
     return wrong(

@@ -86,6 +86,7 @@ class Service : public std::enable_shared_from_this<Service> {
   void deploy(const lambda::CatalogueFunction& function, const lambda::Version& version);
   void deploy_all(const lambda::CatalogueFunction& function);
   void retire(const lambda::CatalogueFunction& function, const lambda::Version& version);
+  void code_came(const std::string& sha256);  // Functions whose code was lost can run again.
   // Why it cannot run; null: it can.
   const std::string* problem_of(std::string_view name, std::string_view version) const;
   void begin(const lambda::CatalogueMapping& mapping);  // Or ends it, if it is disabled.

@@ -36,6 +36,18 @@ void Service::retire(const lambda::CatalogueFunction& function, const lambda::Ve
   parts.host.retire(key);
 }
 
+void Service::code_came(const std::string& sha256) {
+  if (lost_codes_.erase(sha256) == 0) return;
+  for (const auto* function : parts.catalogue.functions()) {
+    const auto redeploy = [&](const lambda::Version& version) {
+      if (version.settings.code.sha256 == sha256) deploy(*function, version);
+    };
+    redeploy(function->latest);
+    for (const lambda::Version& version : function->published) redeploy(version);
+    async.look(function->name);
+  }
+}
+
 const std::string* Service::problem_of(std::string_view name, std::string_view version) const {
   const auto found = problems_.find(key_of(name, version));
   return found == problems_.end() ? nullptr : &found->second;

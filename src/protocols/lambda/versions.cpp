@@ -80,8 +80,7 @@ Answer<Output> keep_alias(Call& call, lambda::CatalogueFunction function, const 
 
 }  // namespace
 
-Answer<Output> publish_latest(Call& call, const std::string& name, const Text& description) {
-  Service& service = call.service;
+Answer<Output> publish_latest(Service& service, const std::string& name, const Text& description) {
   const lambda::CatalogueFunction& function = *service.parts.catalogue.find(name);
   lambda::Version version = function.latest;
   Output output;
@@ -119,7 +118,7 @@ Answer<Output> publish_version(Call& call) {
                  latest["CodeSha256"].get<std::string>() +
                  "). Please try again with the CodeSHA256 in $LATEST.");
   }
-  return publish_latest(call, function.name, description);
+  return publish_latest(call.service, function.name, description);
 }
 
 Answer<Output> create_alias(Call& call) {

@@ -57,8 +57,11 @@ TEST_CASE("archive: files come with their content and whether they are programs"
 }
 
 TEST_CASE("archive: what leads out of the folder is refused before anything is handed out") {
-  for (const char* name :
-       {"../up", "a/../../up", "/etc/passwd", "a//b", "a/./b", "..", "a\\..\\b", "a/..", "\xff"}) {
+  const std::string long_name(256, 'x');
+  std::string deep_name = "x";
+  for (int i = 0; i < 64; ++i) deep_name += "/x";
+  for (const char* name : {"../up", "a/../../up", "/etc/passwd", "a//b", "a/./b", "..", "a\\..\\b",
+                           "a/..", "\xff", long_name.c_str(), deep_name.c_str()}) {
     CAPTURE(name);
     const Unpacked out = unpacked(Zip().add("good", "1").add(name, "2").close());
     REQUIRE_FALSE(out.result);
@@ -78,6 +81,8 @@ TEST_CASE("archive: limits hold for what is unpacked") {
   Zip many;
   for (int i = 0; i < 11; ++i) many.add(std::to_string(i), "");
   CHECK(refusal(many.close(), {.files_max = 10}) == Errc::limit_exceeded);
+  CHECK(refusal(Zip().add("a/b/c/d", "").close(), {.files_max = 3}) == Errc::limit_exceeded);
+  CHECK(unpacked(Zip().add("a/b/c/d", "").close(), {.files_max = 4}).result);
 }
 
 TEST_CASE("archive: a bomb whose directory lies is cut off at the size it gave") {

@@ -172,6 +172,14 @@ TEST_CASE("runtime api: an answer that is too large, or streamed") {
   CHECK(w.last() == "responded  part");
   w.next();
   w.give("a");
+  CHECK(w.send("POST", response_a, std::string(stream_bytes_max, 'x'), {streaming})->status() ==
+        202);
+  w.next();
+  w.give("a");
+  CHECK(w.send("POST", response_a, std::string(stream_bytes_max + 1, 'x'), {streaming})->status() ==
+        413);
+  w.next();
+  w.give("a");
   w.send("POST", response_a, "part",
          {streaming,
           {"Lambda-Runtime-Function-Error-Type", "Runtime.Midstream"},

@@ -295,6 +295,14 @@ TEST_CASE("lambda: event invoke configs are kept by qualifier, within bounds") {
   CHECK(updated["MaximumEventAgeInSeconds"] == 60);
   client.ok("PUT", path + "?Qualifier=1", {{"MaximumRetryAttempts", 0}});
   CHECK(client.ok("GET", path + "/list")["FunctionEventInvokeConfigs"].size() == 2);
+  std::string marker = path + "/list?MaxItems=1";
+  for (const char* arn : {"orders:$LATEST", "orders:1"}) {
+    const json page = client.ok("GET", marker);
+    REQUIRE(page["FunctionEventInvokeConfigs"].size() == 1);
+    CHECK(page["FunctionEventInvokeConfigs"][0]["FunctionArn"].get<std::string>().ends_with(arn));
+    CHECK(page.contains("NextMarker") == (marker.find("Marker") == marker.npos));
+    marker += "&Marker=" + page.value("NextMarker", "");
+  }
   client.ok("DELETE", path + "?Qualifier=1", nullptr, 204);
   for (const json& bad :
        {json{{"MaximumRetryAttempts", 3}}, json{{"MaximumRetryAttempts", -1}},
@@ -361,7 +369,7 @@ TEST_CASE("lambda: event source mappings begin, change and end") {
 }
 
 TEST_CASE("lambda: what a mapping cannot be is refused") {
-  LambdaClient client;
+  LambdaClient client({.options = {.route_queues = {"routes"}}});
   client.create("orders");
   client.create("slow", {{"Timeout", 31}});
   const std::string arn = client.queue("in");
@@ -389,6 +397,11 @@ TEST_CASE("lambda: what a mapping cannot be is refused") {
   refused({{"FunctionResponseTypes", {"Other"}}}, 400, "ValidationException", "Report");
   refused({{"FilterCriteria", {{"Filters", {{{"Pattern", "{"}}}}}}}, 400, value,
           "Invalid filter pattern");
+  refused({{"FilterCriteria", {{"Filters", {{{"Pattern", R"({"messageId":["x"]})"}}}}}}}, 400,
+          value, "only \"body\"");
+  refused({{"FilterCriteria", {{"Filters", {{{"Pattern", R"({"$or":[{"foo":["x"]}]})"}}}}}}}, 400,
+          value, "only \"body\"");
+  refused({{"EventSourceArn", client.queue("routes")}}, 400, value, "belongs to routes");
   refused({{"StartingPosition", "LATEST"}}, 400, value, "StartingPosition");
   refused({{"FunctionName", "slow"}}, 400, value, "less than Function timeout");
   CHECK(client.mappings.running.empty());

@@ -167,6 +167,7 @@ class LambdaClient {
   KnownMappings mappings;
   std::map<std::string, Unit, std::less<>> units;
   std::deque<Invocation> invocations;  // Not yet answered.
+  std::size_t free = 1000;             // Of each function.
   std::optional<Error> refuse_deploy;
   std::unique_ptr<Lambda> service;
 
@@ -184,6 +185,7 @@ class LambdaClient {
                          lambda::Completion done) {
       invocations.push_back({std::string(key), std::move(direct), std::move(done)});
     };
+    host.free = [this](std::string_view) { return free; };
     return host;
   }
 };

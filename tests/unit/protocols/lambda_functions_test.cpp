@@ -214,6 +214,8 @@ TEST_CASE("lambda: versions stay as they were published") {
   client.ok("PUT", client.path("orders", "/code"),
             {{"ZipFile", client.zip("new")}, {"Publish", true}});
   CHECK(client.units.contains("orders:2"));
+  CHECK(client.ok("PUT", client.path("orders", "/code"),
+                  {{"ZipFile", client.zip("new")}, {"Publish", true}})["Version"] == "2");
   CHECK(client.files.read(client.units.at("orders:1").folder + "/app.py").value() != "new");
   const json versions = client.ok("GET", client.path("orders", "/versions"))["Versions"];
   REQUIRE(versions.size() == 3);
@@ -346,6 +348,9 @@ TEST_CASE("lambda: a restart gives functions, versions, aliases and mappings bac
   CHECK(client.units.empty());
   check_lambda_error(client.send("POST", client.path("orders", "/invocations"), "{}"), 409,
                      "ResourceConflictException", "Failed");
+  client.ok("PUT", client.path("orders", "/code"), {{"ZipFile", client.zip()}});
+  CHECK(client.ok("GET", client.path("orders", "/configuration"))["State"] == "Active");
+  CHECK(client.units.contains("orders:1"));  // It has the same code.
 }
 
 TEST_CASE("lambda: a reset leaves nothing that clients made, and answers who waits") {

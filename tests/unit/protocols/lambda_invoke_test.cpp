@@ -165,6 +165,37 @@ TEST_CASE("lambda: reserved concurrency is what runs at a time, and 0 stops all"
   check_lambda_error(client.call("PUT", concurrency, json::object()), 400, "ValidationException");
 }
 
+TEST_CASE("lambda: what a mapping uses of reserved concurrency is not there for others") {
+  LambdaClient client;
+  client.create("orders");
+  client.free = 0;
+  client.start("POST", invocations("orders"), "{}");
+  CHECK(client.invocations.size() == 1);  // It waits: the account has room.
+  client.ok("PUT", "/2017-10-31/functions/orders/concurrency",
+            {{"ReservedConcurrentExecutions", 2}});
+  check_lambda_error(client.send("POST", invocations("orders"), "{}"), 429,
+                     "TooManyRequestsException", "Rate Exceeded.");
+  client.free = 1;
+  client.start("POST", invocations("orders"), "{}");
+  CHECK(client.invocations.size() == 2);
+}
+
+TEST_CASE("lambda: a client context is an object, and goes on as one line of ASCII") {
+  LambdaClient client;
+  client.create("orders");
+  const auto send = [&](const std::string& context) {
+    return client.start("POST", invocations("orders"), "{}",
+                        {{"X-Amz-Client-Context", to_base64(context)}});
+  };
+  send("{\n \"custom\": {\"a\": \"\xc3\xa9\"}\n}");
+  REQUIRE(client.invocations.size() == 1);
+  CHECK(client.invocations.front().direct->client_context == R"({"custom":{"a":"\u00e9"}})");
+  for (const std::string& bad : {std::string("[]"), std::string("\"x\""), std::string("{"),
+                                 "{\"a\":" + std::string(70, '[') + std::string(70, ']') + "}"}) {
+    check_lambda_error(**send(bad), 400, "InvalidRequestContentException");
+  }
+}
+
 TEST_CASE("lambda: the account's concurrency is shared by functions without their own") {
   LambdaClient client({.options = {.concurrency_max = 3, .unreserved_min = 1}});
   client.create("a");
