@@ -97,12 +97,18 @@ std::string absolute(const std::string& use, std::string_view relative) {
 }
 
 // "/stores/{}/collections/{}" with "B/profile": names of the first part that is not there, or of
-// the last one.
+// the last one. Behind the last slot there may be a name that stands for itself: "/stores/{}/*".
 Defined slotted(const Lookup& lookup, std::string_view place, std::string_view name) {
   std::string pointer;
   std::string right;  // The parts found so far.
   while (true) {
     const std::size_t slot = place.find("/{}");
+    if (slot == std::string_view::npos) {
+      Defined out;
+      out.names.push_back(right + std::string(place.substr(1)));
+      out.part = right + std::string(name);
+      return out;
+    }
     pointer += place.substr(0, slot);
     place.remove_prefix(slot + 3);
     const std::string part(place.empty() ? name : name.substr(0, name.find('/')));
@@ -111,7 +117,7 @@ Defined slotted(const Lookup& lookup, std::string_view place, std::string_view n
     out.whole = place.empty();
     if (place.empty() || !out.known || !has(out.names, part)) {
       for (std::string& each : out.names) each = right + each;
-      out.part = right + part;
+      out.part = part.empty() ? right.substr(0, right.size() - 1) : right + part;
       return out;
     }
     append_token(pointer, part);
@@ -145,9 +151,12 @@ std::string shown(const std::string& name, bool in_template) {
 std::string text_of(const NameUse& use, const std::vector<Defined>& all) {
   std::vector<std::string> names;
   std::vector<std::string> places;
+  const auto add = [](std::vector<std::string>& to, const std::string& text) {
+    if (!text.empty() && !has(to, text)) to.push_back(text);
+  };
   for (const Defined& each : all) {
-    names.insert(names.end(), each.names.begin(), each.names.end());
-    if (!each.where.empty()) places.push_back(each.where);
+    for (const std::string& name : each.names) add(names, name);
+    add(places, each.where);
   }
   const std::string& part = all.front().part;
   std::string text = shown(part, use.in_template) + " is not defined";

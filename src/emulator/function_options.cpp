@@ -36,6 +36,7 @@ lambda::ExternalOptions read_external(const std::string& name, const json& descr
     external.runtime = *runtime;
   }
   external.handler = text_or_empty(described, "handler");
+  external.role = text_or_empty(described, "role");
   if (const std::string code = text_or_empty(described, "code"); !code.empty()) {
     external.code = below_directory(directory, code);
   }
@@ -84,6 +85,18 @@ std::vector<FunctionDefinition> read_functions(const json& functions, const std:
       definition.external = read_external(name, described, directory);
     }
     out.push_back(std::move(definition));
+  }
+  return out;
+}
+
+std::vector<access::Role> read_roles(const json& roles) {
+  std::vector<access::Role> out;
+  for (const auto& [name, described] : roles.items()) {
+    access::Role role{name, {}};
+    for (const json& rule : described.at("allow")) {
+      role.rules.push_back({rule.at("do").get<std::string>(), rule.at("on").get<std::string>()});
+    }
+    out.push_back(std::move(role));
   }
   return out;
 }

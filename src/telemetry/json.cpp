@@ -8,7 +8,7 @@ namespace porteiro::telemetry {
 namespace {
 
 // How a record's number is shown.
-enum class Form : std::uint8_t { hidden, number, flag, microseconds, outcome, point, fault };
+enum class Form : std::uint8_t { hidden, number, flag, microseconds, outcome, point, fault, name };
 
 struct Shape {
   std::string_view kind;
@@ -39,6 +39,7 @@ constexpr std::array<Shape, static_cast<std::size_t>(Kind::count_)> shapes{{
     {"reply.stored", Form::number, "status"},
     {"projection.applied", Form::number, "sequence", Form::microseconds, "lag_us"},
     {"fault.struck", Form::point, "point", Form::fault, "fault"},
+    {"access.denied", Form::name, "action", Form::name, "resource"},
     {"note"},
 }};
 static_assert(shapes.back().kind == "note");
@@ -68,7 +69,8 @@ void append_microseconds(std::string& out, std::uint64_t nanoseconds) {
   out += static_cast<char>('0' + rest % 10);
 }
 
-void append_form(std::string& out, Form form, std::string_view name, std::uint64_t value) {
+void append_form(std::string& out, const Telemetry& telemetry, Form form, std::string_view name,
+                 std::uint64_t value) {
   if (form == Form::hidden) return;
   out.append(",\"").append(name).append("\":");
   switch (form) {
@@ -93,6 +95,10 @@ void append_form(std::string& out, Form form, std::string_view name, std::uint64
       break;
     case Form::fault:
       append_json_string(out, value < fault_names.size() ? fault_names[value] : "unknown");
+      break;
+    case Form::name:
+      append_json_string(
+          out, value < telemetry.names() ? telemetry.name(static_cast<Name>(value)) : "unknown");
       break;
   }
 }
@@ -153,8 +159,8 @@ std::string to_json(const Telemetry& telemetry, const Record& record) {
     out += ",\"name\":";
     append_json_string(out, telemetry.name(record.name));
   }
-  append_form(out, shape.value_form, shape.value_name, record.value);
-  append_form(out, shape.extra_form, shape.extra_name, record.extra);
+  append_form(out, telemetry, shape.value_form, shape.value_name, record.value);
+  append_form(out, telemetry, shape.extra_form, shape.extra_name, record.extra);
   out += '}';
   return out;
 }

@@ -14,7 +14,8 @@
 //   x-names          the string must be a name that the document defines, at one of these places:
 //                    "/queues" (members of an object, "id"s of an array), "2/fields" (a relative
 //                    JSON pointer), "/stores/{}/collections/{}" (the string's parts between '/'
-//                    fill the slots), "fault:/faults" (behind a prefix), "n" (this very name).
+//                    fill the slots), "/stores/{}/*" (the last part is this one itself),
+//                    "fault:/faults" (behind a prefix), "n" (this very name).
 //   x-templates      each {{name}} in the strings below must be such a name.
 //   x-unique         the items' members of this name differ.
 //   x-ordered        of the two members, the first is not more than the second.

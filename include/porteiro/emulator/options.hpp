@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "porteiro/access/access.hpp"
 #include "porteiro/gateway/gateway.hpp"
 #include "porteiro/journal/journal.hpp"
 #include "porteiro/kms/key_cache.hpp"
@@ -44,6 +45,7 @@ struct Options {
   std::vector<queue::Options> queues;
   protocols::AwsOptions aws;
   protocols::SqsOptions sqs;
+  std::vector<access::Role> roles;
   std::vector<FunctionDefinition> functions;
   lambda::Surroundings surroundings;           // Of those outside; the caller adds `path`.
   std::vector<lambda::SourceOptions> sources;  // Of the routes.

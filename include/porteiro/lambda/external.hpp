@@ -51,6 +51,7 @@ struct ExternalOptions {
   std::uint32_t memory_mib = 128;  // Told to the function; not enforced.
   Isolation isolation = Isolation::none;
   std::vector<ServedRoute> routes{};
+  std::string role{};  // Of the config: what it may do with the stores; empty: nothing.
 };
 
 // What clients of the queue service know of a delivery beside its content.

@@ -39,6 +39,7 @@ enum class Kind : std::uint16_t {
   reply_stored,         // name: route; value: HTTP status. An asynchronous command has its outcome.
   projection_applied,   // name: read model; value: feed sequence; extra: lag in nanoseconds.
   fault_struck,         // name: fault's id or target; value: FaultPoint; extra: Fault::Kind.
+  access_denied,        // name: who; value: Name of the action; extra: Name of the resource.
   note,                 // A log line: value: Level; extra: number of the note.
   count_
 };
@@ -86,6 +87,7 @@ class Telemetry {
 
   Name intern(std::string_view name);      // At set-up; the same name gives the same number.
   std::string_view name(Name name) const;  // Of an interned name; stays valid.
+  std::size_t names() const { return names_.size(); }  // Interned: the numbers below.
   const Options& options() const { return options_; }
 
   // The ring grows as it is used, up to records_max; then the oldest record goes.

@@ -159,6 +159,35 @@ const Bad bad_configs[] = {
      "f: /read_models/p/from: is empty\n"
      "f: /read_models/p/select: is empty"},
 
+    // Roles: what is not enforced is not accepted, and resources are there.
+    {R"({"stores": {"B": {"collections": {"profile": {"key": "id", "fields": {"id": {"type": "uuid"}}}}},
+                    "C": {}},
+         "roles": {"r": {"allow": [{"do": "store:get", "on": "B/profil"},
+                                   {"do": "store:get", "on": "D/profile"},
+                                   {"do": "store:*", "on": "C/trail"},
+                                   {"do": "store:read", "on": "B/*"},
+                                   {"do": "kms:Decrypt", "on": "*"},
+                                   {"do": "store:*", "on": "B"},
+                                   {"on": "*", "purpose": ["x"]}]}},
+         "functions": {"f": {"command": ["x"], "role": "rr"}, "g": {"builtin": "echo", "role": "r"}}})",
+     "f: /functions/f/role: \"rr\" is not defined in /roles; did you mean \"r\"?\n"
+     "f: /functions/g/role: \"role\" does not go with \"builtin\"\n"
+     "f: /roles/r/allow/0/on: \"B/profil\" is not defined in /stores/B/collections; did you mean "
+     "\"B/profile\"?\n"
+     "f: /roles/r/allow/1/on: \"D\" is not defined in /stores; known: \"B\", \"C\" and \"*\"\n"
+     "f: /roles/r/allow/2/on: \"C/trail\" is not defined in /stores/C/collections; known: "
+     "\"C/*\" and \"*\"\n"
+     "f: /roles/r/allow/3/do: \"store:read\" is not \"store:get\", \"store:query\", \"store:put\", "
+     "\"store:erase\", \"store:changes\" or \"store:*\"; did you mean "
+     "\"store:get\"?\n"
+     "f: /roles/r/allow/4/do: \"kms:Decrypt\" is not \"store:get\", \"store:query\", "
+     "\"store:put\", "
+     "\"store:erase\", \"store:changes\" or \"store:*\"\n"
+     "f: /roles/r/allow/5/on: \"B\" is not defined in /stores/B/collections; known: "
+     "\"B/profile\", \"B/*\" and \"*\"\n"
+     "f: /roles/r/allow/6: \"do\" is missing\n"
+     "f: /roles/r/allow/6/purpose: unknown name; known here: do and on"},
+
     // Fields: alternatives told apart by a member or by its value.
     {R"({"stores": {"A": {"collections": {"c": {"key": "idd", "subject": "who", "fields": {
            "id": {"type": "uuid"}, "a": {"type": "enumm"}, "b": {"type": "enum"}, "c": {},

@@ -139,4 +139,24 @@ TEST_CASE("function options: what is wrong with the files is told with its point
   CHECK(problem(R"({"builtin": "echo"})") == "fine");
 }
 
+TEST_CASE("function options: roles, and the one that a function names") {
+  auto options = read(R"({
+    "stores": {"B": {"collections": {"profile": {"key": "id", "fields": {"id": {"type": "uuid"}}}}}},
+    "roles": {"reader": {"allow": [{"do": "store:get", "on": "B/profile"},
+                                   {"do": "store:query", "on": "B/*"}]},
+              "none": {"allow": []}},
+    "functions": {"f": {"command": ["x"], "role": "reader"}, "g": {"command": ["x"]}}})");
+  REQUIRE(options.has_value());
+  const auto& roles = options.value().roles;
+  REQUIRE(roles.size() == 2);
+  CHECK(roles[0].name == "none");
+  CHECK(roles[0].rules.empty());
+  CHECK(roles[1].name == "reader");
+  REQUIRE(roles[1].rules.size() == 2);
+  CHECK(roles[1].rules[1].action == "store:query");
+  CHECK(roles[1].rules[1].resource == "B/*");
+  CHECK(options.value().functions[0].external->role == "reader");
+  CHECK(options.value().functions[1].external->role.empty());
+}
+
 }  // namespace porteiro::emulator

@@ -1,0 +1,118 @@
+// Goal: what no rule allows is denied, and each denial leaves who, what, where and why.
+#include "porteiro/access/access.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "porteiro/virtual_world/virtual_world.hpp"
+
+using namespace porteiro;
+using namespace porteiro::access;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Bench {
+  std::vector<std::string> notes() const {
+    std::vector<std::string> out;
+    telemetry.read(0, [&](const telemetry::Record& record) {
+      if (record.kind == telemetry::Kind::note) {
+        out.emplace_back(telemetry.note_text(record.extra));
+      }
+    });
+    return out;
+  }
+  std::vector<nlohmann::json> denials() const {
+    std::vector<nlohmann::json> out;
+    telemetry.read(0, [&](const telemetry::Record& record) {
+      if (record.kind == telemetry::Kind::access_denied) {
+        out.push_back(nlohmann::json::parse(to_json(telemetry, record)));
+      }
+    });
+    return out;
+  }
+
+  virtual_world::World world;
+  telemetry::Telemetry telemetry{world.scheduler, {}};
+  Guard guard{{{"reader", {{"store:get", "B/profile"}}}}, world.scheduler, telemetry};
+};
+
+}  // namespace
+
+TEST_CASE("access: a role allows what one of its rules fits, and nothing else") {
+  const Role role{"r",
+                  {{"store:get", "B/profile"}, {"store:query", "A/*"}, {"store:*", "C/trail"}}};
+  const auto is = [&](Reason reason, std::string_view action, std::string_view resource) {
+    CAPTURE(action);
+    CAPTURE(resource);
+    CHECK(decide(&role, action, resource) == reason);
+  };
+  is(Reason::allowed, action::store_get, "B/profile");
+  is(Reason::resource, action::store_get, "B/profiles");
+  is(Reason::resource, action::store_get, "B/prof");
+  is(Reason::resource, action::store_get, "AB/profile");
+  is(Reason::resource, action::store_changes, "B/profile");
+  is(Reason::resource, action::store_put, "B/profile");
+  is(Reason::allowed, action::store_query, "A/person");
+  is(Reason::resource, action::store_query, "AA/person");
+  is(Reason::resource, action::store_get, "A/person");
+  is(Reason::allowed, action::store_erase, "C/trail");
+  is(Reason::action, "kms:Decrypt", "C/trail");
+}
+
+TEST_CASE("access: the default is deny; a star alone allows everything") {
+  CHECK(decide(nullptr, action::store_get, "A/x") == Reason::no_role);
+  const Role empty{"empty", {}};
+  CHECK(decide(&empty, action::store_get, "A/x") == Reason::action);
+  const Role all{"all", {{"store:*", "*"}}};
+  CHECK(decide(&all, action::store_erase, "A/x") == Reason::allowed);
+  CHECK(decide(&all, "storex:get", "A/x") == Reason::action);
+}
+
+TEST_CASE("access: a denial is a record, a counter and a line, with all that is known") {
+  Bench b;
+  CHECK(b.guard.check({"score", "reader"}, action::store_get, "B/profile", {}).has_value());
+  CHECK(b.denials().empty());
+  const Result<void> denied =
+      b.guard.check({"score", "reader"}, action::store_put, "B/profile", Id{1, 2});
+  REQUIRE_FALSE(denied.has_value());
+  CHECK(denied.error().code == Errc::denied);
+  CHECK(denied.error().detail ==
+        "the function score may not do store:put on B/profile: its role reader does not allow "
+        "that action");
+  REQUIRE(b.denials().size() == 1);
+  const nlohmann::json record = b.denials()[0];
+  CHECK(record["kind"] == "access.denied");
+  CHECK(record["name"] == "score");
+  CHECK(record["action"] == "store:put");
+  CHECK(record["resource"] == "B/profile");
+  CHECK(record["trace"] == to_text(Id{1, 2}));
+  CHECK(b.notes() == std::vector<std::string>{"denied: " + denied.error().detail});
+  CHECK(b.telemetry.metrics().find("porteiro_access_denied_total{function=\"score\"} 1") !=
+        std::string::npos);
+}
+
+TEST_CASE("access: the reasons are told apart") {
+  Bench b;
+  const auto why = [&](const Principal& who, std::string_view resource) {
+    return b.guard.check(who, action::store_get, resource, {}).error().detail;
+  };
+  CHECK(why({"f", ""}, "B/profile").ends_with("it has no role in the configuration"));
+  CHECK(why({"f", "unknown"}, "B/profile").ends_with("it has no role in the configuration"));
+  CHECK(why({"f", "reader"}, "B/decision").ends_with("allows that action on other resources only"));
+}
+
+TEST_CASE("access: a flood of denials is counted, and logged up to a bound") {
+  Bench b;
+  for (int i = 0; i < 50; ++i) {
+    CHECK_FALSE(b.guard.check({"f", ""}, action::store_get, "B/profile", {}).has_value());
+  }
+  CHECK(b.denials().size() == 50);
+  CHECK(b.notes().size() == Guard::notes_per_second_max);
+  b.world.scheduler.run_for(1s);
+  CHECK_FALSE(b.guard.check({"f", ""}, action::store_get, "B/profile", {}).has_value());
+  REQUIRE(b.notes().size() == Guard::notes_per_second_max + 1);
+  CHECK(b.notes().back().ends_with("; 30 other denials were not logged"));
+}
