@@ -33,7 +33,7 @@ Error refers_to_nothing(const Layout& layout, const Field& reference) {
 Error still_referenced(const Layout& layout, const Layout& by) {
   return error(Errc::conflict,
                "a record of " + by.collection.name + " still refers to it: erase that one first",
-               layout.collection.name);
+               layout.collection.name + "." + layout.collection.key);
 }
 
 Error blob_differs(const operation::PutBlob& put) {

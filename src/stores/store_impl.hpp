@@ -21,6 +21,7 @@ class TieredStore final : public Store {
   void get(std::string_view collection, std::string_view key, Id trace,
            Done<std::optional<Record>> done) override;
   void query(std::string_view collection, Query query, Id trace, Done<Page> done) override;
+  Result<std::string> known_key(std::string_view collection, std::string_view key) const override;
   void batch(Batch batch, Id trace, Done<Committed> done) override;
   std::shared_ptr<Follower> follow(std::function<void(const Change&)> each) override;
   Result<std::vector<Change>> changes(std::uint64_t after, std::size_t limit) override;

@@ -112,6 +112,13 @@ Result<std::string> TieredStore::write_key(const Plan& plan, std::string_view ke
   return failed;
 }
 
+Result<std::string> TieredStore::known_key(std::string_view collection,
+                                           std::string_view key) const {
+  const Plan* known = plan(collection);
+  if (known == nullptr) return no_collection(collection);
+  return write_key(*known, key);
+}
+
 // Asks for the keys its boxes need, in the order of its writes.
 void TieredStore::claim_keys(const Job& job) {
   job->waiting = 1;

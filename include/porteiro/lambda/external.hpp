@@ -54,6 +54,16 @@ struct ExternalOptions {
   std::string role{};  // Of the config: what it may do with the stores; empty: nothing.
 };
 
+// A worker to whoever answers it at its port beside the Runtime API.
+struct Caller {
+  std::string function{};  // Its name, without a version.
+  std::string role{};      // Of the config; empty: none.
+  std::string token{};     // Of this worker alone: PORTEIRO_DATA_TOKEN. Never logged.
+  bool active = true;      // It starts, or an invocation of it runs.
+  Id trace{};              // Of that invocation.
+  std::size_t calls = 0;   // Unanswered; counted by who answers.
+};
+
 // What clients of the queue service know of a delivery beside its content.
 struct MessageText {
   std::string receipt_handle, md5_of_body;

@@ -89,6 +89,10 @@ class Store {
   virtual void get(std::string_view collection, std::string_view key, Id trace,
                    Done<std::optional<Record>> done) = 0;
   virtual void query(std::string_view collection, Query query, Id trace, Done<Page> done) = 0;
+  // A key as records and changes have it: its token where it has one, its canonical form else.
+  // Errors: invalid.
+  virtual Result<std::string> known_key(std::string_view collection,
+                                        std::string_view key) const = 0;
   // All or nothing, durable as configured when `done` runs; committed in the order of the calls.
   // Committed::versions has one entry a write. A reference is given in clear or as its token; a
   // protected key must be given in clear. Erasing the record that names a data subject destroys
