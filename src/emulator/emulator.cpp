@@ -9,6 +9,7 @@
 #include "emulator/manifest.hpp"
 #include "porteiro/admin/admin.hpp"
 #include "porteiro/events/event_log.hpp"
+#include "porteiro/protocols/data.hpp"
 
 namespace porteiro::emulator {
 namespace {
@@ -67,6 +68,8 @@ class Assembly final : public Emulator {
   std::unique_ptr<events::EventLog> events_;
   std::unique_ptr<queue::Queues> queues_;
   stores::Stores stores_;
+  std::optional<access::Guard> guard_;
+  std::optional<protocols::Data> data_;
   std::unique_ptr<readmodels::ReadModels> models_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::optional<lambda::Services> services_;  // What functions were made with; they borrow it.
@@ -100,6 +103,7 @@ Assembly::~Assembly() {
   models_.reset();
   clients_.reset();
   functions_.reset();
+  data_.reset();
   stores_.clear();
   static_cast<void>(write_manifest(environment_.files, options_.data_directory, closed));
 }
@@ -141,6 +145,8 @@ Result<void> Assembly::open_stores() {
                                      below(options_.data_directory, "stores"), sync));
     stores_.emplace(options.name, std::move(store));
   }
+  guard_.emplace(options_.roles, environment_.scheduler, telemetry_);
+  data_.emplace(environment_.scheduler, stores_, *guard_);
   models_ = std::make_unique<readmodels::ReadModels>(environment_, stores_, telemetry_);
   for (const readmodels::Options& options : options_.read_models) {
     PORTEIRO_TRY(models_->create(options));
@@ -199,6 +205,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                           "this port has the Runtime API and the service protocols; the "
                           "request is for none of them"));
   };
+  options_.surroundings.data = [this](std::shared_ptr<lambda::Caller> caller,
+                                      const http::Request& request, http::Responder respond) {
+    data_->handle(std::move(caller), request, std::move(respond));
+  };
   PORTEIRO_TRY(open_functions(registry));
   sqs_ = std::make_unique<protocols::Sqs>(environment_, *journal_, telemetry_, *queues_,
                                           options_.aws, options_.sqs);
@@ -256,6 +266,7 @@ void Assembly::start(UniqueFunction<void(Result<void>)> done) {
 void Assembly::stop(Task done) {
   ready_ = false;
   sqs_->stop();
+  data_->stop();
   clients_->service().stop();
   gateway_->stop([this, alive = alive_, done = std::move(done)]() mutable {
     if (!*alive) return;

@@ -56,13 +56,34 @@ struct Common {
   Environment& environment() const { return services.environment; }
 };
 
+// Its token has 256 bits; without a data API there is none.
+std::shared_ptr<Caller> make_caller(const Common& common) {
+  auto caller = std::make_shared<Caller>();
+  caller->function = common.options.name;
+  caller->role = common.options.role;
+  if (!common.surroundings.data) return caller;
+  std::array<std::byte, 32> bytes;
+  common.environment().entropy.fill(bytes);
+  caller->token =
+      to_base64url(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  return caller;
+}
+
+bool is_data(const http::Request& request) {
+  const std::string_view path = request.path();
+  return path.starts_with(data_path) &&
+         (path.size() == data_path.size() || path[data_path.size()] == '/');
+}
+
 class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listener {
  public:
   ExternalWorker(const Common& common, Workers::Callbacks callbacks, const std::string& stream)
       : common_(common),
         callbacks_(std::move(callbacks)),
+        caller_(make_caller(common)),
+        mask_(common.surroundings.mask.with(caller_->token)),
         output_(common.environment().scheduler, common.services.telemetry, common.options.name,
-                common.surroundings.mask),
+                mask_),
         api_(*this),
         init_timer_(common.environment().scheduler),
         born_(common.environment().scheduler.now()) {
@@ -111,6 +132,8 @@ class ExternalWorker final : public Worker, ProcessListener, RuntimeApi::Listene
 
   const Common& common_;
   Workers::Callbacks callbacks_;
+  const std::shared_ptr<Caller> caller_;
+  const Mask mask_;  // Its token, too.
   Output output_;
   RuntimeApi api_;
   Timer init_timer_;
@@ -145,10 +168,10 @@ Result<void> ExternalWorker::begin(const std::string& stream) {
                             handle(request, std::move(respond));
                           },
                           socket));
-  process_ =
-      environment.processes->start(launch_options(common_.options, common_.surroundings,
-                                                  environment.files, port_->address(), stream),
-                                   *this);
+  process_ = environment.processes->start(
+      launch_options(common_.options, common_.surroundings, environment.files, port_->address(),
+                     stream, caller_->token),
+      *this);
   init_timer_.start(init_max, [this] {
     const std::string text = "its start took longer than " + to_text(init_max);
     output_.note(telemetry::Level::error, text);
@@ -179,7 +202,13 @@ void ExternalWorker::output(Stream stream, std::string_view bytes) {
 // All that a worker may reach is behind its port, so that porteiro knows who asks.
 void ExternalWorker::handle(const http::Request& request, http::Responder respond) {
   asked_ = true;
-  const auto& services = common_.surroundings.services;
+  const Surroundings& surroundings = common_.surroundings;
+  if (surroundings.data && is_data(request)) {
+    caller_->active = callbacks_.started || (done_ && !answer_);
+    caller_->trace = invocation_ ? invocation_->event().correlation : Id{};
+    return surroundings.data(caller_, request, std::move(respond));
+  }
+  const auto& services = surroundings.services;
   if (!services || RuntimeApi::takes(request)) return api_.handle(request, std::move(respond));
   services(request, std::move(respond));
 }

@@ -128,10 +128,11 @@ class Variables {
   std::vector<std::pair<std::string, std::string>> all_;
 };
 
-// AWS refuses these, too: they say what the function is, which its definition does.
+// They say what the function is, which its definition does. AWS refuses its own ones, too.
 bool is_reserved(std::string_view name) {
-  constexpr std::array<std::string_view, 4> reserved{"_HANDLER", "_X_AMZN_TRACE_ID",
-                                                     "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"};
+  constexpr std::array<std::string_view, 6> reserved{"_HANDLER",          "_X_AMZN_TRACE_ID",
+                                                     "LAMBDA_TASK_ROOT",  "LAMBDA_RUNTIME_DIR",
+                                                     "PORTEIRO_DATA_URL", "PORTEIRO_DATA_TOKEN"};
   return name.starts_with("AWS_LAMBDA_") ||
          std::find(reserved.begin(), reserved.end(), name) != reserved.end();
 }
@@ -148,7 +149,8 @@ void set_for_language(const ExternalOptions& options, Variables& variables) {
 
 std::vector<std::string> environment_of(const ExternalOptions& options,
                                         const Surroundings& surroundings, const std::string& api,
-                                        const std::string& log_stream) {
+                                        const std::string& log_stream,
+                                        const std::string& data_token) {
   const Place code = code_of(options);
   Variables variables;
   variables.set("AWS_LAMBDA_RUNTIME_API", api);
@@ -167,6 +169,10 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   variables.set("AWS_SECRET_ACCESS_KEY", surroundings.secret);
   variables.set("AWS_SESSION_TOKEN", "porteiro");
   if (surroundings.services) variables.set("AWS_ENDPOINT_URL", "http://" + api);
+  if (!data_token.empty()) {
+    variables.set("PORTEIRO_DATA_URL", "http://" + api + std::string(data_path));
+    variables.set("PORTEIRO_DATA_TOKEN", data_token);
+  }
   variables.set("TZ", ":UTC");
   variables.set("LANG", "en_US.UTF-8");
   std::string path = joined(layers_of(options, "/bin"));
@@ -238,7 +244,7 @@ Result<void> check_files(const ExternalOptions& options, const Surroundings& sur
                          Files& files) {
   for (const auto& [name, value] : options.environment) {
     if (!is_reserved(name)) continue;
-    return error(Errc::invalid, "is reserved: Lambda itself sets it; leave it out",
+    return error(Errc::invalid, "is reserved: it is set for every worker; leave it out",
                  "environment/" + name);
   }
   if (!options.code.empty() && !is_folder(files, options.code)) {
@@ -264,12 +270,13 @@ Result<void> check_files(const ExternalOptions& options, const Surroundings& sur
 }
 
 ProcessOptions launch_options(const ExternalOptions& options, const Surroundings& surroundings,
-                              Files& files, const std::string& api, const std::string& log_stream) {
+                              Files& files, const std::string& api, const std::string& log_stream,
+                              const std::string& data_token) {
   const bool sandbox = options.isolation == Isolation::sandbox;
   ProcessOptions process;
   process.command = command_of(options, files);
   process.environment =
-      environment_of(options, surroundings, sandbox ? sandbox_api : api, log_stream);
+      environment_of(options, surroundings, sandbox ? sandbox_api : api, log_stream, data_token);
   process.directory = options.code.empty() ? options.directory : code_of(options).seen;
   return sandbox ? sandboxed(std::move(process), options, surroundings, files, api) : process;
 }

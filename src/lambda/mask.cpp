@@ -58,6 +58,12 @@ Mask::Mask(std::vector<std::string> secrets, bool emails)
             [](const auto& a, const auto& b) { return a.size() > b.size(); });
 }
 
+Mask Mask::with(std::string secret) const {
+  std::vector<std::string> secrets = secrets_;
+  secrets.push_back(std::move(secret));
+  return Mask(std::move(secrets), emails_);
+}
+
 void Mask::apply(std::string& text) const {
   for (const std::string& secret : secrets_) {
     for (std::size_t at = text.find(secret); at != std::string::npos;

@@ -116,6 +116,7 @@ struct Data::Core {
   stores::Stores& stores;
   access::Guard& guard;
   StringMap<data::Feed> feeds{};  // By store; made at the first use.
+  bool stopping = false;
 };
 
 Data::Data(Scheduler& scheduler, stores::Stores& stores, access::Guard& guard)
@@ -123,6 +124,7 @@ Data::Data(Scheduler& scheduler, stores::Stores& stores, access::Guard& guard)
 Data::~Data() = default;
 
 void Data::stop() {
+  core_->stopping = true;
   for (auto& [name, feed] : core_->feeds) feed.stop();
 }
 
@@ -321,7 +323,7 @@ Result<data::ChangesAsked> Data::Core::changes_asked(const Call& call) {
   PORTEIRO_TRY(asked.limit, read("limit", 100, 1, changes_max));
   constexpr std::uint64_t wait_max = data_wait_max / std::chrono::seconds(1);
   PORTEIRO_TRY(const std::uint64_t wait, read("wait", 0, 0, wait_max));
-  asked.wait = std::chrono::seconds(wait);
+  if (!stopping) asked.wait = std::chrono::seconds(wait);
   asked.may_see = [this, store = call.target.store, function = std::string(call.who.name),
                    role = std::string(call.who.role)](std::string_view collection) {
     return guard.decide({function, role}, access::action::store_changes,

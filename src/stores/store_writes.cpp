@@ -73,9 +73,12 @@ Result<TieredStore::PreparedWrite> TieredStore::prepare(write::Append& append) {
   PreparedWrite out;
   out.plan = plan(append.collection);
   if (out.plan == nullptr) return no_collection(append.collection);
-  const std::string at = append.collection + "." + append.field;
   const FieldPlan* field = out.plan->field(append.field);
-  if (field == nullptr || field->field->type != Type::list) {
+  if (field == nullptr) {  // Its name may be anything.
+    return error(Errc::invalid, "the collection has no such field", append.collection);
+  }
+  const std::string at = append.collection + "." + append.field;
+  if (field->field->type != Type::list) {
     return error(Errc::invalid, "only a list can be appended to", at);
   }
   if (field->part != Class::open) {

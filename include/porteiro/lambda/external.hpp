@@ -54,6 +54,8 @@ struct ExternalOptions {
   std::string role{};  // Of the config: what it may do with the stores; empty: nothing.
 };
 
+inline constexpr std::string_view data_path = "/data";  // Of the data API, at a worker's port.
+
 // A worker to whoever answers it at its port beside the Runtime API.
 struct Caller {
   std::string function{};  // Its name, without a version.
@@ -81,6 +83,8 @@ struct Surroundings {
   // Answers what a worker asks at its port beside the Runtime API: the service protocols. Empty:
   // there are none.
   std::function<void(const http::Request&, http::Responder)> services{};
+  // The same for what is below data_path: the data API of the stores.
+  std::function<void(std::shared_ptr<Caller>, const http::Request&, http::Responder)> data{};
   Mask mask{};
   std::function<MessageText(std::string_view queue, const queue::Delivery&)> message_text{};
 };

@@ -13,6 +13,7 @@ class Mask {
   // CPFs (with right check digits, plain or with dots and hyphen) are always masked; e-mail
   // addresses when asked for; `secrets` as they are (empty ones are ignored).
   explicit Mask(std::vector<std::string> secrets = {}, bool emails = false);
+  Mask with(std::string secret) const;  // One more secret; empty: none.
   void apply(std::string& text) const;  // Each becomes "***".
 
  private:

@@ -28,7 +28,7 @@ class Data {
   // Answers everything, errors as RFC 9457 problems with a member `code`. May answer at once.
   void handle(std::shared_ptr<lambda::Caller> caller, const http::Request& request,
               http::Responder respond);
-  void stop();  // Whoever waits for changes is told that there are none.
+  void stop();  // Whoever waits for changes is told that there are none; nobody waits any more.
 
  private:
   struct Core;

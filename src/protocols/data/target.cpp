@@ -13,7 +13,8 @@ constexpr std::size_t parts_max = 4;
 http::Response no_such_path() {
   return refusal(404, "not_found",
                  "the data API has STORE/COLLECTION/KEY, STORE/COLLECTION/KEY/FIELD, "
-                 "STORE/COLLECTION/query, STORE/batch and STORE/changes below /data/");
+                 "STORE/COLLECTION/query, STORE/batch and STORE/changes below /data/",
+                 "path");
 }
 
 http::Response not_allowed(const char* methods) {

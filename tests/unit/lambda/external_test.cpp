@@ -174,6 +174,67 @@ TEST_CASE("external: what a worker asks its port beside the Runtime API goes to 
   CHECK(o.out == std::vector<std::string>{"\"told\""});
 }
 
+TEST_CASE("external: the data API knows its caller, with a token of its own that no log has") {
+  Outside o;
+  struct Call {
+    std::string target, token;
+    bool active;
+    Id trace;
+  };
+  std::vector<Call> calls;
+  o.external.role = "reader";
+  o.external.version = "3";
+  o.external.environment = {{"PORTEIRO_DATA_TOKEN", "mine"}, {"PORTEIRO_DATA_URL", "mine"}};
+  o.surroundings.data = [&](const std::shared_ptr<Caller>& caller, const http::Request& request,
+                            http::Responder respond) {
+    CHECK(caller->function == "f");
+    CHECK(caller->role == "reader");
+    calls.push_back({std::string(request.target), caller->token, caller->active, caller->trace});
+    respond({.status = 200, .body = "{}"});
+  };
+  const auto ask_data = [&](VirtualChild& child, const std::string& target, Task then) {
+    o.children.ports.send(child.connection(), std::string(child.variable("AWS_LAMBDA_RUNTIME_API")),
+                          {.target = target},
+                          [then = std::move(then)](Result<http::Response> reply) mutable {
+                            REQUIRE(reply.has_value());
+                            CHECK(reply.value().body == "{}");
+                            then();
+                          });
+  };
+  o.children.processes.script = [&](VirtualChild& child) {
+    child.write("my token is " + std::string(child.variable("PORTEIRO_DATA_TOKEN")) + "\n");
+    ask_data(child, "/data/start", [&] { o.serve(child); });
+  };
+  o.handler = [&](VirtualChild& child, const http::Response& next) {
+    ask_data(child, "/data/B/x/y?z", [&, next] {
+      o.ask(child, "POST", "invocation/" + Outside::id_of(next) + "/response", "1",
+            [&](const http::Response&) { ask_data(child, "/data", [] {}); });
+    });
+  };
+  o.make();
+  o.invoke();
+  o.b.settle();
+  REQUIRE(calls.size() == 3);
+  CHECK(calls[0].active);
+  CHECK(calls[1].active);
+  CHECK_FALSE(calls[2].active);
+  CHECK_FALSE(calls[0].trace);
+  CHECK(calls[1].trace);
+  CHECK(calls[2].target == "/data");
+  VirtualChild& child = o.child();
+  CHECK(calls[0].token.size() == 43);
+  CHECK(child.variable("PORTEIRO_DATA_TOKEN") == calls[0].token);
+  CHECK(child.variable("PORTEIRO_DATA_URL") ==
+        "http://" + std::string(child.variable("AWS_LAMBDA_RUNTIME_API")) + "/data");
+  CHECK(o.noted("my token is ***"));
+  CHECK_FALSE(o.noted(calls[0].token));
+
+  child.die(SIGKILL);
+  o.b.settle();
+  o.invoke();
+  CHECK(o.child(1).variable("PORTEIRO_DATA_TOKEN") != calls[0].token);
+}
+
 TEST_CASE("external: programs of the runtimes, and AWS's own clients where they are installed") {
   const auto command = [](const std::function<void(Outside&)>& change) {
     Outside o;
