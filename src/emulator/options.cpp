@@ -7,6 +7,7 @@
 
 #include "emulator/fit.hpp"
 #include "emulator/function_options.hpp"
+#include "emulator/model_options.hpp"
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::emulator {
@@ -70,7 +71,6 @@ class Reader {
   Result<gateway::Route> read_route(const json& described, const std::string& pointer) const;
   Result<void> read_sources();
   Result<void> add_route_source(const json& route, const std::string& pointer);
-  Result<void> read_models();
   void read_journal();
   Result<void> read_listen();
 
@@ -387,59 +387,6 @@ Result<void> Reader::read_sources() {
   return ok();
 }
 
-// "profile.age", "count(trail.movements)", "last(…)".
-std::optional<readmodels::Selection> read_selection(const std::string& name,
-                                                    std::string_view written) {
-  using Kind = readmodels::Selection::Kind;
-  readmodels::Selection selection;
-  selection.name = name;
-  const std::size_t open = written.find('(');
-  if (open != std::string_view::npos) {
-    selection.kind = written.starts_with("count") ? Kind::count : Kind::last;
-    written.remove_prefix(open + 1);
-    if (!written.ends_with(')')) return std::nullopt;
-    written.remove_suffix(1);
-  }
-  if (written.find(')') != std::string_view::npos) return std::nullopt;
-  const std::size_t dot = written.find('.');
-  selection.collection = written.substr(0, dot);
-  selection.field = written.substr(dot + 1);
-  return selection;
-}
-
-Result<void> Reader::read_models() {
-  for (const auto& [name, described] : config_.at("read_models").items()) {
-    const std::string pointer = below("/read_models", name);
-    readmodels::Options model;
-    model.name = name;
-    model.key = text(described, "key");
-    model.entries_max = number(described, "entries");
-    for (const json& each : described.at("from")) {
-      const auto& place = each.get_ref<const std::string&>();
-      const std::size_t slash = place.find('/');
-      model.from.push_back({place.substr(0, slash), place.substr(slash + 1)});
-    }
-    for (const auto& [selected, written] : described.at("select").items()) {
-      auto selection = read_selection(selected, written.get_ref<const std::string&>());
-      if (!selection) {
-        return error(Errc::invalid,
-                     "the parentheses do not match: write \"count(trail.movements)\"",
-                     below(pointer + "/select", selected));
-      }
-      const auto is_it = [&](const auto& each) { return each.collection == selection->collection; };
-      if (std::none_of(model.from.begin(), model.from.end(), is_it)) {
-        return error(
-            Errc::invalid,
-            "the collection \"" + selection->collection + "\" is none of those in \"from\"",
-            below(pointer + "/select", selected));
-      }
-      model.select.push_back(std::move(*selection));
-    }
-    options_.read_models.push_back(std::move(model));
-  }
-  return ok();
-}
-
 telemetry::Level level_of(const std::string& name) {
   using telemetry::Level;
   constexpr std::array levels{Level::debug, Level::info, Level::warning, Level::error};
@@ -489,7 +436,7 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_gateway());
   PORTEIRO_TRY(read_sources());
   PORTEIRO_TRY(read_sqs());
-  PORTEIRO_TRY(read_models());
+  PORTEIRO_TRY(options_.read_models, read_models(config_.at("read_models")));
   read_journal();
   PORTEIRO_TRY(read_listen());
   complete_functions(options_);

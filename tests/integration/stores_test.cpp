@@ -257,7 +257,8 @@ TEST_CASE("stores: workers in Node and Python read, write, query and follow") {
     CHECK(found[7] == json{{"status", 400}, {"code", "invalid"}, {"field", "profile.age"}});
     CHECK(found[8]["field"] == "limit");
 
-    const json changes = w.ask(language, {call("B", "changes", json::array(), {{"limit", 1000}})});
+    const json changes =
+        w.ask(language, json::array({call("B", "changes", json::array(), {{"limit", 1000}})}));
     REQUIRE(changes[0]["changes"].size() >= 6);
     CHECK(changes[0]["changes"].back()["key"] == key(2));
     CHECK(changes[0]["next"] == changes[0]["changes"].back()["sequence"]);
@@ -291,11 +292,12 @@ TEST_CASE("stores: what the role does not allow is denied, and told without what
     const std::string token = w.ask(language, {{"do", "token"}})["token"];
     CHECK(token.size() == 43);
     CHECK(w.logged("denied: the function " + language +
-                   " may not do store:get on A/person: its role worker does not allow that"));
+                   " may not do store:get on A/person: its role worker allows that action on "
+                   "other resources only"));
     CHECK(w.logged("the token is ***"));
     CHECK(w.porteiro->process().err().find(token) == std::string::npos);
   }
-  CHECK(w.ask("other", {call("B", "get", {"profile", "x"})})[0]["status"] == 403);
+  CHECK(w.ask("other", json::array({call("B", "get", {"profile", "x"})}))[0]["status"] == 403);
   CHECK(w.logged("other may not do store:get on B/profile: it has no role"));
   CHECK(w.porteiro->process().err().find(maria) == std::string::npos);
   CHECK(w.porteiro->ask("/_porteiro/metrics")
