@@ -49,7 +49,9 @@ void ClientFunctions::declare(const FunctionDefinition& definition) {
   function.name = definition.options.name;
   lambda::Settings& settings = function.latest.settings;
   settings.description = "declared in the configuration";
-  settings.role = "arn:aws:iam::" + options_.aws.account + ":role/porteiro";
+  const bool has_role = definition.external && !definition.external->role.empty();
+  settings.role = "arn:aws:iam::" + options_.aws.account + ":role/" +
+                  (has_role ? definition.external->role : "porteiro");
   settings.timeout_s = static_cast<std::uint32_t>(
       std::chrono::ceil<std::chrono::seconds>(definition.options.timeout).count());
   if (definition.external) {

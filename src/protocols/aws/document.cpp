@@ -3,10 +3,7 @@
 namespace porteiro::protocols::aws {
 
 bool is_bounded(std::string_view text) {
-  return text.size() <= document_bytes_max && is_shallow(text);
-}
-
-bool is_shallow(std::string_view text) {
+  if (text.size() > document_bytes_max) return false;
   int depth = 0;
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {

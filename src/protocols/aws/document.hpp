@@ -9,9 +9,6 @@ namespace porteiro::protocols::aws {
 inline constexpr std::size_t document_bytes_max = 8192;  // A policy's (Amazon SQS quotas).
 inline constexpr int document_depth_max = 64;            // Ours: trees are walked by recursion.
 
-// False: nested deeper than a document may be. Says nothing of whether it is JSON.
-bool is_shallow(std::string_view text);
-
 // False: longer or deeper than a document may be. Says nothing of whether it is JSON.
 bool is_bounded(std::string_view text);
 

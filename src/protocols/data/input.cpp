@@ -1,5 +1,6 @@
 #include "protocols/data/input.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <initializer_list>
@@ -7,8 +8,8 @@
 #include <utility>
 
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/json_scan.hpp"
 #include "porteiro/protocols/data.hpp"
-#include "protocols/aws/document.hpp"
 
 namespace porteiro::protocols::data {
 namespace {
@@ -164,8 +165,9 @@ std::optional<std::uint64_t> version_of(std::string_view etag) {
 }  // namespace
 
 Result<json> parse_body(std::string_view text) {
-  if (!aws::is_shallow(text)) {
-    return wrong("the body nests deeper than " + std::to_string(aws::document_depth_max), "body");
+  if (nests_deeper(text, json_levels_max)) {
+    return wrong("the body is nested more than " + std::to_string(json_levels_max) + " levels deep",
+                 "body");
   }
   json body = json::parse(text, nullptr, false);
   if (body.is_discarded()) return wrong("the body is not JSON", "body");
