@@ -10,6 +10,8 @@ std::string_view to_string(FaultPoint point) {
       return "worker.start";
     case FaultPoint::worker_effect_done_ack_pending:
       return "worker.effect_done_ack_pending";
+    case FaultPoint::worker_batch_answered:
+      return "worker.batch_answered";
     case FaultPoint::queue_send:
       return "queue.send";
     case FaultPoint::queue_receive:

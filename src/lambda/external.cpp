@@ -43,6 +43,11 @@ std::string milliseconds_text(Duration duration) {
   return text.data();
 }
 
+std::string milliseconds_of(Time time) {
+  return std::to_string(
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+}
+
 // The name, with the version that a client has published.
 std::string qualified(const ExternalOptions& options) {
   return options.version == "$LATEST" ? options.name : options.name + ":" + options.version;
@@ -168,10 +173,9 @@ Result<void> ExternalWorker::begin(const std::string& stream) {
                             handle(request, std::move(respond));
                           },
                           socket));
+  const Launch launch{port_->address(), stream, environment.modelled, caller_->token};
   process_ = environment.processes->start(
-      launch_options(common_.options, common_.surroundings, environment.files, port_->address(),
-                     stream, caller_->token),
-      *this);
+      launch_options(common_.options, common_.surroundings, environment.files, launch), *this);
   init_timer_.start(init_max, [this] {
     const std::string text = "its start took longer than " + to_text(init_max);
     output_.note(telemetry::Level::error, text);
@@ -292,13 +296,15 @@ void ExternalWorker::give(std::string payload) {
   const Invocation& invocation = *invocation_;
   RuntimeApi::Invocation given;
   given.id = to_uuid(invocation.id);
-  const auto deadline =
-      std::chrono::duration_cast<std::chrono::milliseconds>(invocation.deadline.time_since_epoch());
+  // As many bits as a number of JavaScript has.
+  const std::uint64_t seed = common_.environment().random.next() >> 11U;
   given.headers = {{"Lambda-Runtime-Aws-Request-Id", given.id},
-                   {"Lambda-Runtime-Deadline-Ms", std::to_string(deadline.count())},
+                   {"Lambda-Runtime-Deadline-Ms", milliseconds_of(invocation.deadline)},
                    {"Lambda-Runtime-Invoked-Function-Arn",
                     function_arn(common_.surroundings, qualified(common_.options))},
-                   {"Lambda-Runtime-Trace-Id", trace_header(invocation.event().correlation)}};
+                   {"Lambda-Runtime-Trace-Id", trace_header(invocation.event().correlation)},
+                   {"Porteiro-Now-Ms", milliseconds_of(now())},
+                   {"Porteiro-Seed", std::to_string(seed)}};
   if (invocation.direct && !invocation.direct->client_context.empty()) {
     given.headers.push_back({"Lambda-Runtime-Client-Context", invocation.direct->client_context});
   }

@@ -148,9 +148,9 @@ void set_for_language(const ExternalOptions& options, Variables& variables) {
 }
 
 std::vector<std::string> environment_of(const ExternalOptions& options,
-                                        const Surroundings& surroundings, const std::string& api,
-                                        const std::string& log_stream,
-                                        const std::string& data_token) {
+                                        const Surroundings& surroundings, const Launch& launch) {
+  const bool sandbox = options.isolation == Isolation::sandbox;
+  const std::string api = sandbox ? std::string(sandbox_api) : launch.api;
   const Place code = code_of(options);
   Variables variables;
   variables.set("AWS_LAMBDA_RUNTIME_API", api);
@@ -159,7 +159,7 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   variables.set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", std::to_string(options.memory_mib));
   variables.set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
   variables.set("AWS_LAMBDA_LOG_GROUP_NAME", log_group(options));
-  variables.set("AWS_LAMBDA_LOG_STREAM_NAME", log_stream);
+  variables.set("AWS_LAMBDA_LOG_STREAM_NAME", launch.log_stream);
   variables.set("_HANDLER", options.handler);
   variables.set("LAMBDA_TASK_ROOT", code.seen);
   variables.set("LAMBDA_RUNTIME_DIR", code.seen);
@@ -169,9 +169,9 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   variables.set("AWS_SECRET_ACCESS_KEY", surroundings.secret);
   variables.set("AWS_SESSION_TOKEN", "porteiro");
   if (surroundings.services) variables.set("AWS_ENDPOINT_URL", "http://" + api);
-  if (!data_token.empty()) {
+  if (!launch.data_token.empty()) {
     variables.set("PORTEIRO_DATA_URL", "http://" + api + std::string(data_path));
-    variables.set("PORTEIRO_DATA_TOKEN", data_token);
+    variables.set("PORTEIRO_DATA_TOKEN", launch.data_token);
   }
   variables.set("TZ", ":UTC");
   variables.set("LANG", "en_US.UTF-8");
@@ -184,6 +184,10 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   }
   variables.set("LD_LIBRARY_PATH", libraries);
   set_for_language(options, variables);
+  if (launch.simulated) {
+    variables.set("PORTEIRO_TIME", "virtual");
+    variables.set("PYTHONHASHSEED", "0");  // Else sets and dicts of Python have an order by chance.
+  }
   for (const auto& [name, value] : options.environment) {
     if (!is_reserved(name)) variables.set(name, value);
   }
@@ -270,15 +274,13 @@ Result<void> check_files(const ExternalOptions& options, const Surroundings& sur
 }
 
 ProcessOptions launch_options(const ExternalOptions& options, const Surroundings& surroundings,
-                              Files& files, const std::string& api, const std::string& log_stream,
-                              const std::string& data_token) {
-  const bool sandbox = options.isolation == Isolation::sandbox;
+                              Files& files, const Launch& launch) {
   ProcessOptions process;
   process.command = command_of(options, files);
-  process.environment =
-      environment_of(options, surroundings, sandbox ? sandbox_api : api, log_stream, data_token);
+  process.environment = environment_of(options, surroundings, launch);
   process.directory = options.code.empty() ? options.directory : code_of(options).seen;
-  return sandbox ? sandboxed(std::move(process), options, surroundings, files, api) : process;
+  if (options.isolation != Isolation::sandbox) return process;
+  return sandboxed(std::move(process), options, surroundings, files, launch.api);
 }
 
 }  // namespace porteiro::lambda

@@ -30,11 +30,13 @@ Id name_of(const Run& run, std::size_t i) {
 }
 
 // Which messages the reply names as failed; nullopt: it is no such reply, or names one that the
-// batch does not have. AWS Lambda, "Reporting batch item failures": nothing at all names none.
+// batch does not have, or is no JSON. AWS Lambda, "Reporting batch item failures": nothing at all
+// names none.
 std::optional<std::vector<bool>> failures(const Reply& reply, const Run& run) {
   const std::size_t count = run.invocation.events.size();
   std::vector<bool> failed(count, false);
   const auto raw = find_member(reply.body, "batchItemFailures");
+  if (!raw && !reply.body.empty() && !nlohmann::json::accept(reply.body)) return std::nullopt;
   if (!raw) return failed;
   const auto items = nlohmann::json::parse(*raw, nullptr, false);
   if (items.is_null()) return failed;
@@ -255,8 +257,13 @@ void Mapping::settle(queue::Queue& from, Run& run, const Result<Reply>& outcome)
 }
 
 void Mapping::remove_but(queue::Queue& from, Run& run, const Reply& reply) {
-  const auto stays = failures(reply, run);
+  auto stays = failures(reply, run);
   if (!stays) return;
+  const Fault fault =
+      shared_.services.environment.strike(FaultPoint::worker_batch_answered, options_.function);
+  if (fault.kind == Fault::Kind::partial_batch) {
+    std::fill(stays->begin() + static_cast<std::ptrdiff_t>(stays->size() / 2), stays->end(), true);
+  }
   for (std::size_t i = 0; i < stays->size(); ++i) {
     if (!(*stays)[i]) static_cast<void>(from.remove(run.invocation.deliveries[i].receipt));
   }

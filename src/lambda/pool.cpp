@@ -11,6 +11,15 @@ Id trace_of(const Run& run) {
   return run.invocation.events.empty() ? Id{} : run.invocation.events.front().correlation;
 }
 
+// What stands for an answer that is no JSON: a route turns that into a 500, as API Gateway does,
+// and whoever invoked the function gets the bytes.
+Reply garbage(const Run& run) {
+  if (run.invocation.route) {
+    return {500, "application/json", "{\"message\":\"Internal Server Error\"}"};
+  }
+  return {200, "application/octet-stream", "\xff\xfe garbage"};
+}
+
 std::string label(const FunctionOptions& options) { return "function=\"" + options.name + "\""; }
 
 }  // namespace
@@ -112,11 +121,15 @@ void Pool::attempt(const std::shared_ptr<Run>& run) {
   const bool named = invocation.direct && invocation.direct->request;
   invocation.id = named ? invocation.direct->request : shared_.next_id;
   run->started = now;
+  const Fault fault = env.strike(FaultPoint::worker_start, options_.name);
+  if (fault.kind == Fault::Kind::cold_start && !invocation.cold) {
+    drop_worker(*run);
+    invocation.cold = true;
+  }
   ++counters_.invocations;
   counters_.cold += invocation.cold;
   shared_.telemetry.record(telemetry::Kind::invocation_started, trace_of(*run), name_,
                            invocation.cold ? 1 : 0);
-  const Fault fault = env.strike(FaultPoint::worker_start, options_.name);
   if (fault.kind == Fault::Kind::crash) return crash(run, fault.delay);
   if (fault.kind == Fault::Kind::error) {
     keep_worker(*run);
@@ -129,6 +142,7 @@ void Pool::attempt(const std::shared_ptr<Run>& run) {
     work = options_.warm.sample(env.random);
   }
   if (fault.kind == Fault::Kind::slow) work += fault.delay;
+  run->hangs = fault.kind == Fault::Kind::timeout;
   if (start <= Duration::zero()) return start_worker(run, work);
   env.scheduler.after(start, [run, work] {
     if (run->pool != nullptr) run->pool->start_worker(run, work);
@@ -164,6 +178,7 @@ void Pool::enter(const std::shared_ptr<Run>& run, Duration work) {
 }
 
 void Pool::call(const std::shared_ptr<Run>& run) {
+  if (run->hangs) return;
   std::shared_ptr<const Invocation> invocation(run, &run->invocation);
   Completion done = [run](Result<Reply> outcome) {
     if (run->pool != nullptr) run->pool->completed(run, std::move(outcome));
@@ -176,7 +191,31 @@ void Pool::completed(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
   if (run->worker && run->worker->never_began()) return begin_again(run);
   Environment& env = shared_.services.environment;
   const Fault fault = env.strike(FaultPoint::worker_effect_done_ack_pending, options_.name);
-  if (fault.kind == Fault::Kind::crash) return crash(run, fault.delay);
+  switch (fault.kind) {
+    case Fault::Kind::crash:
+      return crash(run, fault.delay);
+    case Fault::Kind::timeout:
+      return;
+    case Fault::Kind::slow:
+    case Fault::Kind::pause:
+      env.scheduler.after(fault.delay, [run, outcome = std::move(outcome)]() mutable {
+        if (run->pool != nullptr) run->pool->answered(run, std::move(outcome));
+      });
+      return;
+    case Fault::Kind::error:
+      outcome = error(Errc::internal, options_.name + " failed after its work; try again");
+      break;
+    case Fault::Kind::garbage:
+      outcome = garbage(*run);
+      break;
+    default:
+      return answered(run, std::move(outcome));
+  }
+  if (run->invocation.direct) run->invocation.direct->error.clear();
+  answered(run, std::move(outcome));
+}
+
+void Pool::answered(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
   keep_worker(*run);
   settle(run, std::move(outcome));
 }
@@ -322,6 +361,11 @@ bool Pool::take_worker(Run& run, Time now) {
 void Pool::keep_worker(Run& run) {
   if (!crew_) return idle_.push_back(shared_.services.environment.scheduler.now());
   if (run.worker) crew_->keep(std::move(run.worker));
+}
+
+// One of this process is no more than the time that was taken.
+void Pool::drop_worker(Run& run) {
+  if (run.worker) crew_->end(std::move(run.worker));
 }
 
 void Pool::keep_time(Run& run) {

@@ -5,8 +5,8 @@
 // last used, a busy one is a Run. One of a function that runs outside is a Worker, which its Run
 // owns while it starts and runs, and the Crew otherwise. The life of a Run: (waits) → started →
 // [cold start] → the function runs → completed | timed out | crashed → retried as a new Run in the
-// same place, or ended. Only a Run whose `pool` is set counts: what completes afterwards is
-// ignored.
+// same place, or ended. Faults strike before the function runs and when it has completed. Only a
+// Run whose `pool` is set counts: what completes afterwards is ignored.
 #pragma once
 #include <deque>
 #include <memory>
@@ -41,6 +41,7 @@ struct Run {
   std::uint32_t attempt = 1;
   Time started;
   bool timed = false;  // In the list of those whose time-out runs.
+  bool hangs = false;  // By a fault: the function is not called.
   Run *before = nullptr, *after = nullptr;
 };
 
@@ -90,6 +91,7 @@ class Pool {
   void call(const std::shared_ptr<Run>& run);
   void completed(const std::shared_ptr<Run>& run, Result<Reply> outcome);
   void begin_again(const std::shared_ptr<Run>& run);
+  void answered(const std::shared_ptr<Run>& run, Result<Reply> outcome);
   void settle(const std::shared_ptr<Run>& run, Result<Reply> outcome);
   void retry(const std::shared_ptr<Run>& run);
   void crash(const std::shared_ptr<Run>& run, Duration restart);
@@ -98,6 +100,7 @@ class Pool {
 
   bool take_worker(Run& run, Time now);  // False: there is no warm one.
   void keep_worker(Run& run);            // It has done its work.
+  void drop_worker(Run& run);            // A warm one that is not used after all.
   Result<Reply> timed_out(const Run& run) const;
   void keep_time(Run& run);
   void stop_time(Run& run);

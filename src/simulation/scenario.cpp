@@ -60,7 +60,8 @@ class NameCheck {
                         : group == "queue" ? "queues"
                         : group == "store" ? "stores"
                                            : "keys";
-    if (fault.contains("target")) one(place, fault.at("target"), pointer + "/target");
+    if (fault.contains("target") && !one(place, fault.at("target"), pointer + "/target")) return;
+    if (kind == "worker.partial_batch") batches(fault, pointer);
   }
 
   void send(const json& send, const std::string& pointer) {
@@ -124,6 +125,17 @@ class NameCheck {
   std::vector<Problem> problems() && { return std::move(problems_); }
 
  private:
+  // Only the answer to a batch can name messages of it.
+  void batches(const json& fault, const std::string& pointer) {
+    const json sources = config_.value("sources", json::array());
+    const bool some = std::any_of(sources.begin(), sources.end(), [&](const json& source) {
+      return source.at("report_failures").get<bool>() &&
+             (!fault.contains("target") || source.at("function") == fault.at("target"));
+    });
+    if (some) return;
+    add(pointer + "/target",
+        "no source of the config with \"report_failures\" feeds a function that is meant here");
+  }
   bool one(const char* place, const std::string& name, const std::string& pointer) {
     const json names = config_.value(place, json::object());
     if (names.contains(name)) return true;

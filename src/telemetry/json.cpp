@@ -44,8 +44,10 @@ constexpr std::array<Shape, static_cast<std::size_t>(Kind::count_)> shapes{{
 }};
 static_assert(shapes.back().kind == "note");
 
-constexpr std::array<std::string_view, 7> fault_names{"none",      "crash", "error",   "slow",
-                                                      "duplicate", "delay", "throttle"};
+constexpr std::array<std::string_view, 15> fault_names{
+    "none",     "crash",  "error", "slow",    "duplicate", "delay",         "throttle",  "reorder",
+    "drop_ack", "poison", "pause", "timeout", "garbage",   "partial_batch", "cold_start"};
+static_assert(fault_names.size() == static_cast<std::size_t>(Fault::Kind::cold_start) + 1);
 
 const Shape& shape_of(Kind kind) {
   const auto index = static_cast<std::size_t>(kind);

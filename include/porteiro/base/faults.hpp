@@ -9,9 +9,12 @@
 namespace porteiro {
 
 enum class FaultPoint : std::uint8_t {
-  worker_start,                    // Before a function runs. error, slow, crash.
+  worker_start,                    // Before a function runs. error, slow, crash, timeout,
+                                   // cold_start.
   worker_effect_done_ack_pending,  // The function has finished, its message is not yet deleted.
-                                   // crash.
+                                   // crash, error, slow, pause, timeout, garbage.
+  worker_batch_answered,           // Its answer may name messages of the batch that have failed.
+                                   // partial_batch.
   queue_send,                      // duplicate, delay, throttle, poison.
   queue_receive,                   // reorder, throttle. When there is something to receive.
   queue_delete,                    // drop_ack.
@@ -31,12 +34,17 @@ struct Fault {
     duplicate,
     delay,
     throttle,
-    reorder,   // The youngest comes first.
-    drop_ack,  // The answer is "done", but it is not.
-    poison     // The second half of the content is lost.
+    reorder,        // The youngest comes first.
+    drop_ack,       // The answer is "done", but it is not.
+    poison,         // The second half of the content is lost.
+    pause,          // The answer comes later; the time-out counts.
+    timeout,        // There is no answer until the time-out.
+    garbage,        // The answer is no JSON.
+    partial_batch,  // The answer names the second half of the batch as failed, too.
+    cold_start      // No warm worker is used.
   };
   Kind kind = Kind::none;
-  Duration delay{0};  // slow, delay: how much longer; crash: until the worker restarts.
+  Duration delay{0};  // slow, delay, pause: how much longer; crash: until the worker restarts.
   explicit operator bool() const { return kind != Kind::none; }
 };
 

@@ -8,6 +8,7 @@ const env = process.env;
 env.AWS_EXECUTION_ENV = 'AWS_Lambda_nodejs' + process.versions.node.split('.')[0] + '.x';
 const api = env.AWS_LAMBDA_RUNTIME_API;
 const root = env.LAMBDA_TASK_ROOT || process.cwd();
+const virtual = env.PORTEIRO_TIME === 'virtual';
 const base = '/2018-06-01/runtime/';
 const bytesMax = 6291556;
 
@@ -136,7 +137,11 @@ function contextOf(invocation, headers) {
     awsRequestId: invocation.id,
     clientContext: parse('lambda-runtime-client-context'),
     identity: parse('lambda-runtime-cognito-identity'),
-    getRemainingTimeInMillis: () => invocation.deadline - Date.now(),
+    // Ours: a function that takes time and chance from here does the same again in simulation.
+    nowMs: invocation.now,
+    seed: Number(headers['porteiro-seed']),
+    // In virtual time none passes while a function works.
+    getRemainingTimeInMillis: () => invocation.deadline - (virtual ? invocation.now : Date.now()),
     done: (error, value) => (error ? fail(invocation, error) : end(value)),
     fail: (error) => fail(invocation, error),
     succeed: end,
@@ -149,6 +154,7 @@ function run(headers, body) {
   const invocation = {
     id: headers['lambda-runtime-aws-request-id'],
     deadline: Number(headers['lambda-runtime-deadline-ms']),
+    now: Number(headers['porteiro-now-ms']),
     waits: true,
     ended: null,    // Set by a callback that waits until nothing else is to be done.
     promised: false,

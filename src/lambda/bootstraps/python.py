@@ -10,6 +10,7 @@ ENV = os.environ
 ENV["AWS_EXECUTION_ENV"] = "AWS_Lambda_python%d.%d" % sys.version_info[:2]
 API = ENV["AWS_LAMBDA_RUNTIME_API"]
 BASE = "/2018-06-01/runtime/"
+VIRTUAL = ENV.get("PORTEIRO_TIME") == "virtual"
 BYTES_MAX = 6291556
 
 
@@ -101,9 +102,14 @@ class Context:
         client = headers.get("lambda-runtime-client-context")
         self.client_context = ClientContext(json.loads(client)) if client else None
         self._deadline = int(headers.get("lambda-runtime-deadline-ms", 0))
+        # Ours: a function that takes time and chance from here does the same again in simulation.
+        self.now_ms = int(headers.get("porteiro-now-ms", 0))
+        self.seed = int(headers.get("porteiro-seed", 0))
 
+    # In virtual time none passes while a function works.
     def get_remaining_time_in_millis(self):
-        return max(0, int(self._deadline - time.time() * 1000))
+        now = self.now_ms if VIRTUAL else time.time() * 1000
+        return max(0, int(self._deadline - now))
 
     def log(self, text):
         sys.stdout.write(str(text))

@@ -328,7 +328,9 @@ const BadPart bad_scenarios[] = {
        {"id": "f", "fault": "worker.crash"},
        {"fault": "worker.crash", "at": "1s", "for": "2s"}])",
      "f: /faults/0/fault: \"worker.crsh\" is not \"worker.crash\", \"worker.error\", "
-     "\"worker.slow\", \"queue.duplicate\", \"queue.delay\", \"queue.reorder\", "
+     "\"worker.slow\", \"worker.pause\", \"worker.timeout\", \"worker.garbage\", "
+     "\"worker.partial_batch\", \"worker.cold_start\", \"queue.duplicate\", "
+     "\"queue.delay\", \"queue.reorder\", "
      "\"queue.drop_ack\", \"queue.throttle\", \"queue.poison\", \"store.latency\", "
      "\"store.error\" or \"kms.throttle\"; did you mean \"worker.crash\"?\n"
      "f: /faults/1: \"add\" is missing\n"

@@ -80,6 +80,32 @@ TEST_CASE("faults: each fault of queues strikes where it belongs, as what it is"
   CHECK(bench.engine.reached("queue.delete") == 1U);
 }
 
+TEST_CASE("faults: each fault of workers strikes where it belongs, as what it is") {
+  using Kind = Fault::Kind;
+  const auto struck = [](const char* fault, FaultPoint at) {
+    const std::string extra =
+        std::string_view(fault) == "worker.pause" ? R"(, "add": {"p50": "1s", "p99": "1s"})" : "";
+    Bench bench((R"([{"id": "it", "fault": ")" + std::string(fault) + R"(", "target": "f",
+                      "probability": 1)" +
+                 extra + "}]")
+                    .c_str());
+    for (const FaultPoint point : {FaultPoint::worker_start, FaultPoint::worker_batch_answered,
+                                   FaultPoint::worker_effect_done_ack_pending}) {
+      CHECK(bench.strikes(point, "other", 1) == 0);
+      if (point != at) CHECK(bench.strikes(point, "f", 1) == 0);
+    }
+    return bench.engine.strike(at, "f");
+  };
+  const Fault pause = struck("worker.pause", FaultPoint::worker_effect_done_ack_pending);
+  CHECK(pause.kind == Kind::pause);
+  CHECK(pause.delay >= 500ms);
+  CHECK(struck("worker.timeout", FaultPoint::worker_start).kind == Kind::timeout);
+  CHECK(struck("worker.cold_start", FaultPoint::worker_start).kind == Kind::cold_start);
+  CHECK(struck("worker.garbage", FaultPoint::worker_effect_done_ack_pending).kind == Kind::garbage);
+  CHECK(struck("worker.partial_batch", FaultPoint::worker_batch_answered).kind ==
+        Kind::partial_batch);
+}
+
 TEST_CASE("faults: a probability is kept to") {
   Bench bench(R"([{"id": "t", "fault": "kms.throttle", "probability": 0.02}])");
   const int struck = bench.strikes(FaultPoint::kms_call, "vault", 50'000);

@@ -90,3 +90,24 @@ TEST_CASE(
         "/traffic/0/send: a scenario's messages are not signed, and the config takes signed ones "
         "only\n");
 }
+
+TEST_CASE("scenario: a partial batch needs a source whose answers are read") {
+  const Folder folder;
+  json config = two_queues;
+  config["functions"] = json::parse(R"({"f": {"builtin": "echo"}, "g": {"builtin": "echo"}})");
+  config["sources"] = json::parse(R"([{"queue": "jobs", "function": "f"}])");
+  json scenario = right;
+  scenario["faults"][0] =
+      json::parse(R"({"id": "f", "fault": "worker.partial_batch", "probability": 1})");
+  CHECK(folder.problems_of(config, scenario).empty());
+  scenario["faults"][0]["target"] = "f";
+  CHECK(folder.problems_of(config, scenario).empty());
+  const std::string none =
+      "/faults/0/target: no source of the config with \"report_failures\" feeds a function that is "
+      "meant here\n";
+  scenario["faults"][0]["target"] = "g";
+  CHECK(folder.problems_of(config, scenario) == none);
+  scenario["faults"][0].erase("target");
+  config["sources"][0]["report_failures"] = false;
+  CHECK(folder.problems_of(config, scenario) == none);
+}
