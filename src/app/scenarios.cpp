@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "app/commands.hpp"
+#include "app/passing_folder.hpp"
 #include "porteiro/runtime/runtime.hpp"
 #include "porteiro/simulation/report.hpp"
 
@@ -36,8 +37,11 @@ std::optional<Seeds> parse_seeds(const std::string& text) {
   return Seeds{first, last - first + 1};
 }
 
+using Surround = std::function<void(lambda::Surroundings&)>;
+
 RunResult run_one_live(runtime::Runtime& runtime, const Scenario& scenario, std::uint64_t seed,
-                       const lambda::Registry& registry, const std::string& data_directory) {
+                       const lambda::Registry& registry, const std::string& data_directory,
+                       const Surround& surround) {
   Environment environment = runtime.environment();
   const auto listen =
       [&](http::Handler handler) -> Result<std::pair<std::shared_ptr<void>, std::string>> {
@@ -47,13 +51,23 @@ RunResult run_one_live(runtime::Runtime& runtime, const Scenario& scenario, std:
   };
   RunResult result;
   simulation::run_live(scenario, seed, registry,
-                       {environment, runtime.client(), listen, data_directory},
+                       {environment, runtime.client(), listen, data_directory, surround},
                        [&](RunResult done) {
                          result = std::move(done);
                          runtime.quit();
                        });
   runtime.run();
   return result;
+}
+
+// Where simulated runs have their workers.
+simulation::Host host_of(runtime::Runtime& runtime, const Surround& surround) {
+  return {.processes = runtime.processes(),
+          .private_ports = runtime.private_ports(),
+          .files = runtime.files(),
+          .surround = surround,
+          .pump = [&runtime](Duration wait_max) { return runtime.pump(wait_max); },
+          .activity = [&runtime](std::int64_t pid) { return runtime.activity(pid); }};
 }
 
 // A run takes and gives back memory in waves: handing it to the system in between costs some 5 % of
@@ -98,6 +112,10 @@ Outcome run_scenarios(const RunArguments& arguments) {
   if (!arguments.data_directory.empty() && !usable(arguments.data_directory, runtime->files())) {
     return Outcome::environment;
   }
+  const PassingFolder passing(runtime->files(), runtime->entropy());
+  const Surround workers = [&](lambda::Surroundings& it) { surround(it, passing); };
+  const simulation::Host host = host_of(*runtime, workers);
+  const simulation::Simulated given{functions, runtime->stopwatch(), &host};
   Outcome worst = Outcome::pass;
   for (auto& [scenario, runs] : all) {
     const Seeds range = seeds.value_or(Seeds{scenario.seed_first, scenario.seed_count});
@@ -107,11 +125,11 @@ Outcome run_scenarios(const RunArguments& arguments) {
         std::string directory = arguments.data_directory;
         if (!directory.empty())
           directory += "/" + std::to_string(&scenario - &all[0].first) + "-" + std::to_string(seed);
-        runs.push_back(run_one_live(*runtime, scenario, seed, functions, directory));
+        runs.push_back(run_one_live(*runtime, scenario, seed, functions, directory, workers));
       } else if (arguments.check_determinism) {
-        runs.push_back(run_twice(scenario, seed, functions, runtime->stopwatch()));
+        runs.push_back(run_twice(scenario, seed, given));
       } else {
-        runs.push_back(run_simulated(scenario, seed, functions, runtime->stopwatch()));
+        runs.push_back(run_simulated(scenario, seed, given));
       }
       worst = worse(worst, runs.back().outcome);
       if (arguments.json) std::cout << json_line(scenario, runs.back()) << std::flush;

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.hpp"
+#include "app/passing_folder.hpp"
 #include "porteiro/emulator/emulator.hpp"
-#include "porteiro/runtime/relay.hpp"
 #include "porteiro/runtime/runtime.hpp"
 #include "porteiro/telemetry/log_writer.hpp"
 
@@ -71,7 +71,6 @@ Result<emulator::Options> read_options(const UpArguments& arguments, bool& repor
   if (reported) return error(Errc::invalid, "");
   PORTEIRO_TRY(auto options,
                emulator::options_from_json(document, config::folder_of(arguments.config)));
-  if (const char* path = std::getenv("PATH")) options.surroundings.path = path;
   options.data_directory = arguments.data_directory;
   if (arguments.public_port) options.ports.public_port = *arguments.public_port;
   if (arguments.inside_port) options.ports.inside_port = *arguments.inside_port;
@@ -127,31 +126,6 @@ void stop(runtime::Runtime& runtime, emulator::Emulator& emulator, Listeners& li
   });
 }
 
-// A folder that goes with this; it is made when it is needed.
-class PassingFolder {
- public:
-  PassingFolder(Files& files, Entropy& entropy) : files_(files) {
-    std::error_code failure;
-    const auto folder = std::filesystem::temp_directory_path(failure);
-    path_ = (failure ? std::filesystem::path("/tmp") : folder) /
-            ("porteiro-" + to_text(make_id(entropy)));
-  }
-  PassingFolder(const PassingFolder&) = delete;
-  PassingFolder& operator=(const PassingFolder&) = delete;
-  ~PassingFolder() { static_cast<void>(files_.remove_all(path_)); }
-  const std::string& path() const { return path_; }
-
- private:
-  Files& files_;
-  std::string path_;
-};
-
-// Of this program, for those that it starts.
-std::string own_path() {
-  std::error_code failure;
-  return std::filesystem::read_symlink("/proc/self/exe", failure);
-}
-
 // Where the code of clients' functions is: with the other data, or in the passing folder.
 std::string code_folder(const std::string& data_directory, const PassingFolder& passing) {
   if (data_directory.empty()) return passing.path() + "/code";
@@ -194,10 +168,7 @@ Outcome up(const UpArguments& arguments) {
   Environment environment = runtime->environment();
   const PassingFolder passing(runtime->files(), runtime->entropy());
   options.value().code_directory = code_folder(options.value().data_directory, passing);
-  lambda::Surroundings& surroundings = options.value().surroundings;
-  surroundings.program = own_path();
-  surroundings.relay_argument = runtime::relay_argument;
-  surroundings.sockets = passing.path() + "/s";
+  surround(options.value().surroundings, passing);
   auto opened = emulator::Emulator::open(std::move(options).value(), environment, registry());
   if (!opened) return complain(opened.error());
   emulator::Emulator& emulator = *opened.value();

@@ -105,6 +105,15 @@ void Loop::run() {
   quitting_ = false;
 }
 
+bool Loop::pump(Duration wait_max) {
+  const auto guard = asio::make_work_guard(io_);
+  io_.restart();
+  entered();  // The time between two pumps has passed, too.
+  std::size_t ran = io_.poll();
+  if (ran == 0 && wait_max > Duration::zero()) ran = io_.run_one_for(wait_max);
+  return ran > 0;
+}
+
 void Loop::quit() {
   quitting_ = true;
   io_.stop();

@@ -29,6 +29,7 @@ class Loop final : public Scheduler {
 
   void run();
   void quit();
+  bool pump(Duration wait_max);  // As Runtime's.
 
   asio::io_context& io() { return io_; }
   void entered() { fresh_ = false; }  // Called first by every I/O handler: time has passed.

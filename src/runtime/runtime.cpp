@@ -5,6 +5,7 @@
 #include <boost/asio/basic_signal_set.hpp>
 #include <csignal>
 
+#include "runtime/activity.hpp"
 #include "runtime/entropy.hpp"
 #include "runtime/files.hpp"
 #include "runtime/http_client.hpp"
@@ -71,6 +72,8 @@ class RealRuntime final : public Runtime {
 
   void run() override { loop_.run(); }
   void quit() override { loop_.quit(); }
+  bool pump(Duration wait_max) override { return loop_.pump(wait_max); }
+  Activity activity(std::int64_t pid) override { return activity_of(pid); }
 
  private:
   Stopwatch stopwatch_;

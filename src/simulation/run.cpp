@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "porteiro/simulation/scenario.hpp"
@@ -5,6 +6,7 @@
 #include "porteiro/virtual_world/virtual_world.hpp"
 #include "simulation/checks.hpp"
 #include "simulation/driver.hpp"
+#include "simulation/lock_step.hpp"
 
 namespace porteiro::simulation {
 namespace {
@@ -27,17 +29,9 @@ struct Stage {
     environment.witness = nullptr;
   }
 
-  Result<void> open(const Scenario& from, const lambda::Registry& registry,
-                    const std::string& data_directory) {
-    Result<emulator::Options> options =
-        emulator::options_from_json(json::parse(from.config), config::folder_of(from.config_file));
-    if (!options) return options.error();
-    options.value().data_directory = data_directory;
-    options.value().telemetry.log_level = telemetry::Level::debug;  // For a live run's log.
-    Result<std::unique_ptr<emulator::Emulator>> opened =
-        emulator::Emulator::open(std::move(options).value(), environment, registry);
-    if (!opened) return opened.error();
-    emulator = std::move(opened).value();
+  Result<void> open(emulator::Options options, const lambda::Registry& registry) {
+    options.telemetry.log_level = telemetry::Level::debug;  // For a live run's log.
+    PORTEIRO_TRY(emulator, emulator::Emulator::open(std::move(options), environment, registry));
     faults.attach(emulator->telemetry());
     return ok();
   }
@@ -79,6 +73,40 @@ struct Stage {
   std::unique_ptr<Driver> driver;
 };
 
+using Surround = std::function<void(lambda::Surroundings&)>;
+Result<emulator::Options> options_of(const Scenario& scenario, const Surround& surround) {
+  PORTEIRO_TRY(auto options, emulator::options_from_json(json::parse(scenario.config),
+                                                         config::folder_of(scenario.config_file)));
+  if (surround) surround(options.surroundings);
+  return options;
+}
+
+// The virtual world of a simulated run, and the real one of its workers outside, if it has some.
+struct Worlds {
+  Worlds(std::uint64_t seed, Duration hang_max, const Simulated& given, bool outside)
+      : world(seed),
+        environment{world.scheduler, world.offload, world.entropy, world.random,
+                    outside ? given.host->files : world.files} {
+    environment.modelled = true;
+    if (!outside) return;
+    lock_step.emplace(*given.host, given.wall, world.scheduler, hang_max);
+    environment.processes = &*lock_step;
+    environment.private_ports = &*lock_step;
+  }
+
+  // One task. Before time moves every worker waits. False: nothing is left, or it is after `until`.
+  bool step(Time until) {
+    const auto due = world.scheduler.next_due();
+    const bool moves = !world.scheduler.posted() && (!due || *due > world.scheduler.now());
+    if (moves && lock_step && !lock_step->settle(until)) return false;
+    return world.scheduler.step();
+  }
+
+  virtual_world::World world;
+  Environment environment;
+  std::optional<LockStep> lock_step;
+};
+
 // Hands requests straight to a handler of the emulator: no sockets in virtual time.
 using Handle = void (emulator::Emulator::*)(const http::Request&, http::Responder);
 Driver::Send sender(emulator::Emulator& emulator, Handle handle) {
@@ -112,20 +140,27 @@ constexpr std::uint64_t steps_between_wall_checks = 4096;
 
 }  // namespace
 
-RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
-                        const lambda::Registry& registry, const Clock& wall, Probe* probe) {
+RunResult run_simulated(const Scenario& scenario, std::uint64_t seed, const Simulated& given,
+                        Probe* probe) {
+  const Clock& wall = given.wall;
   const Time wall_start = wall.now();
-  virtual_world::World world(seed);
-  world.environment.modelled = true;
-  Stage stage(scenario, seed, world.environment);
-  if (Result<void> opened = stage.open(scenario, registry, ""); !opened) {
+  auto options = options_of(scenario, given.host == nullptr ? Surround() : given.host->surround);
+  if (!options) return refused(seed, Outcome::environment, options.error().detail);
+  const auto& functions = options.value().functions;
+  const bool outside = given.host != nullptr &&
+                       std::any_of(functions.begin(), functions.end(),
+                                   [](const auto& each) { return each.external.has_value(); });
+  Worlds worlds(seed, scenario.hang_max, given, outside);
+  virtual_world::World& world = worlds.world;
+  Stage stage(scenario, seed, worlds.environment);
+  if (Result<void> opened = stage.open(std::move(options).value(), given.registry); !opened) {
     return refused(seed, Outcome::environment, opened.error().detail);
   }
   const Time start = world.scheduler.now();
   emulator::Emulator& emulator = *stage.emulator;
   stage.driver = std::make_unique<Driver>(
       stage.scenario,
-      Driver::Parts{world.environment, emulator, stage.faults, stage.canaries,
+      Driver::Parts{worlds.environment, emulator, stage.faults, stage.canaries,
                     sender(emulator, &emulator::Emulator::handle_public),
                     sender(emulator, &emulator::Emulator::handle_inside)},
       Random(seed).fork(2));
@@ -143,16 +178,20 @@ RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
   RunResult result;
   result.seed = seed;
   result.outcome = Outcome::pass;
-  for (std::uint64_t steps = 1; !ended && world.scheduler.step(); ++steps) {
+  const Time until = wall_start + scenario.wall_max;
+  const auto wall_is_over = [&] {
+    if (wall.now() <= until) return;
+    ended.emplace(error(Errc::timeout, "the wall-clock time of " + to_text(scenario.wall_max) +
+                                           " (limits.wall) is over"));
+  };
+  for (std::uint64_t steps = 1; !ended && worlds.step(until); ++steps) {
     if (world.scheduler.now() - start > scenario.virtual_max) {
       ended.emplace(error(Errc::timeout, "the virtual time of " + to_text(scenario.virtual_max) +
                                              " (limits.virtual) is over"));
     }
-    if (steps % steps_between_wall_checks == 0 && wall.now() - wall_start > scenario.wall_max) {
-      ended.emplace(error(Errc::timeout, "the wall-clock time of " + to_text(scenario.wall_max) +
-                                             " (limits.wall) is over"));
-    }
+    if (steps % steps_between_wall_checks == 0) wall_is_over();
   }
+  if (!ended) wall_is_over();
   if (!ended)
     ended.emplace(error(Errc::internal, "nothing is left to run, and the steps are not done"));
   if (!*ended) {
@@ -165,12 +204,11 @@ RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
   return result;
 }
 
-RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
-                    const Clock& wall) {
+RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const Simulated& given) {
   Probe first, second;
   first.keep_trail = second.keep_trail = true;
-  RunResult result = run_simulated(scenario, seed, registry, wall, &first);
-  run_simulated(scenario, seed, registry, wall, &second);
+  RunResult result = run_simulated(scenario, seed, given, &first);
+  run_simulated(scenario, seed, given, &second);
   if (first.trail == second.trail) return result;
 
   const auto [a, b] = std::mismatch(first.trail.begin(), first.trail.end(), second.trail.begin(),
@@ -178,8 +216,8 @@ RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const lambda::
   const auto number = static_cast<std::uint64_t>(a - first.trail.begin());
   Probe left, right;
   left.wanted = right.wanted = number;
-  run_simulated(scenario, seed, registry, wall, &left);
-  run_simulated(scenario, seed, registry, wall, &right);
+  run_simulated(scenario, seed, given, &left);
+  run_simulated(scenario, seed, given, &right);
   result.outcome = worse(result.outcome, Outcome::not_deterministic);
   result.message = "two runs differ from record " + std::to_string(number) +
                    " on:\n  first:  " + left.text + "\n  second: " + right.text;
@@ -204,7 +242,10 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
 
   void start(const lambda::Registry& registry) {
     started_ = live_.environment.scheduler.now();
-    if (Result<void> opened = stage_.open(scenario_, registry, live_.data_directory); !opened) {
+    auto options = options_of(scenario_, live_.surround);
+    if (!options) return fail(Outcome::environment, options.error().detail);
+    options.value().data_directory = live_.data_directory;
+    if (Result<void> opened = stage_.open(std::move(options).value(), registry); !opened) {
       return fail(Outcome::environment, opened.error().detail);
     }
     auto outside = listen(&emulator::Emulator::handle_public);

@@ -216,6 +216,7 @@ std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario) 
   scenario.seed_count = document.at("seeds").at("count").get<std::uint64_t>();
   scenario.virtual_max = config::duration_of(document.at("limits").at("virtual"));
   scenario.wall_max = config::duration_of(document.at("limits").at("wall"));
+  scenario.hang_max = config::duration_of(document.at("limits").at("hang"));
 
   json config;
   if (auto problems = config::load(scenario.config_file, config::config_schema(), config);

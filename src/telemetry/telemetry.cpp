@@ -73,6 +73,7 @@ void Telemetry::record(Kind kind, Id trace, Name name, std::uint64_t value, std:
 
 void Telemetry::note(Level level, std::string text, Id trace) {
   if (witness_ != nullptr) witness_->wrote(Place::logs, text);
+  hash_ = fold(hash_ ^ text_hash(text), 0xd6e8feb86659fd93U);
   const std::uint64_t number = notes();
   notes_.push_back(std::move(text));
   if (notes_.size() > options_.notes_max) {

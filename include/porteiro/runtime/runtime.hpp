@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "porteiro/base/activity.hpp"
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
 
@@ -75,6 +76,10 @@ class Runtime {
   virtual void on_interrupt(Task task) = 0;
   virtual void run() = 0;   // Until quit(); on the calling thread.
   virtual void quit() = 0;  // run() returns after the running task.
+  // For who turns the loop between other work: runs what is ready now, or else waits for something,
+  // at most so long. False: nothing ran. Not within run().
+  virtual bool pump(Duration wait_max) = 0;
+  virtual Activity activity(std::int64_t pid) = 0;  // Of a child of processes(), as it is now.
 };
 
 }  // namespace porteiro::runtime

@@ -12,6 +12,7 @@
 #include "porteiro/base/time.hpp"
 #include "porteiro/config/config.hpp"
 #include "porteiro/lambda/function.hpp"
+#include "porteiro/simulation/host.hpp"
 
 namespace porteiro::simulation {
 
@@ -62,7 +63,7 @@ struct Scenario {
   std::string name, file, predict;
   std::string config_file;
   std::uint64_t seed_first = 1, seed_count = 1;
-  Duration virtual_max, wall_max;
+  Duration virtual_max, wall_max, hang_max;
   std::string document;  // The validated scenario as JSON text, defaults filled in.
   std::string config;    // The validated config likewise.
 };
@@ -78,15 +79,21 @@ struct Probe {
   std::string text;                   // That record as JSON.
 };
 
-// `wall` is read for RunResult::wall_time and limits.wall only. `probe` may be null.
-RunResult run_simulated(const Scenario& scenario, std::uint64_t seed,
-                        const lambda::Registry& registry, const Clock& wall,
+// What simulated runs are given. `wall` is read for RunResult::wall_time and limits.wall, and for
+// limits.hang of workers outside. These run in `host`, in step with virtual time; without one their
+// starts fail. A config without functions outside does not touch it.
+struct Simulated {
+  const lambda::Registry& registry;
+  const Clock& wall;
+  const Host* host = nullptr;
+};
+// `probe` may be null.
+RunResult run_simulated(const Scenario& scenario, std::uint64_t seed, const Simulated& given,
                         Probe* probe = nullptr);
 
 // Runs a seed twice; on a difference the outcome is not_deterministic and the message names the
 // first record that differs, in both forms.
-RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
-                    const Clock& wall);
+RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const Simulated& given);
 
 // Runs against real sockets: `listen` and `client` are the runtime's. Calls `done` on its loop.
 struct Live {
@@ -96,6 +103,7 @@ struct Live {
   std::function<Result<std::pair<std::shared_ptr<void>, std::string>>(http::Handler)> listen;
   std::string
       data_directory;  // Empty: in memory. Afterwards every file in it is searched for canaries.
+  std::function<void(lambda::Surroundings&)> surround;  // As Host's.
 };
 void run_live(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
               Live live, UniqueFunction<void(RunResult)> done);

@@ -121,7 +121,7 @@ class Telemetry {
   // Called with every record at once, in order; the simulation's checks listen here. May be empty.
   void listen(UniqueFunction<void(const Record&)> each) { listener_ = std::move(each); }
 
-  // The running hash of all records: the history hash of a simulation.
+  // The running hash of all records, and of the texts of notes: the history hash of a simulation.
   std::uint64_t hash() const { return hash_; }
 
   std::string metrics() const;  // Prometheus text format 0.0.4.
