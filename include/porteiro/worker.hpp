@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -39,6 +40,10 @@ struct Invocation {
   std::string trace;                               // X-Ray's header.
   std::chrono::system_clock::time_point deadline;  // The worker is killed then.
   std::string payload;                             // JSON: the event.
+  // A function that takes its time and its chance from here does the same again when porteiro
+  // replays a scenario. AWS Lambda gives neither: then it is the machine's time, and 0.
+  std::chrono::system_clock::time_point now;
+  std::uint64_t seed = 0;  // Below 2^53.
 };
 
 // What a handler throws to fail its invocation under a type of its own. Any other exception fails
@@ -202,14 +207,24 @@ inline void tell_error(Connection& api, const std::string& id, const std::string
 inline Invocation next(Connection& api) {
   Answer answer = api.ask("GET", "invocation/next");
   if (answer.status != 200) broken("no invocation was given");
-  long long deadline = 0;
-  const std::string& text = answer.headers["lambda-runtime-deadline-ms"];
-  std::from_chars(text.data(), text.data() + text.size(), deadline);
+  const auto number = [&answer](const char* name) {
+    const std::string& text = answer.headers[name];
+    long long value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  using Clock = std::chrono::system_clock;
+  const auto time = [](long long value) {
+    return Clock::time_point(std::chrono::milliseconds(value));
+  };
   Invocation invocation;
   invocation.id = answer.headers["lambda-runtime-aws-request-id"];
   invocation.function = answer.headers["lambda-runtime-invoked-function-arn"];
   invocation.trace = answer.headers["lambda-runtime-trace-id"];
-  invocation.deadline = std::chrono::system_clock::time_point(std::chrono::milliseconds(deadline));
+  invocation.deadline = time(number("lambda-runtime-deadline-ms"));
+  const long long now = number("porteiro-now-ms");
+  invocation.now = now == 0 ? Clock::now() : time(now);
+  invocation.seed = static_cast<std::uint64_t>(number("porteiro-seed"));
   invocation.payload = std::move(answer.body);
   return invocation;
 }

@@ -263,9 +263,7 @@ void LockStep::Worker::tell(Scheduler& scheduler, const std::shared_ptr<Worker>&
                  .body = one->body,
                  .peer = one->peer,
                  .client = one->call->knows_client ? &shown : nullptr},
-                [call = one->call](http::Response response) {
-                  call->answer(std::move(response));
-                });
+                [call = one->call](http::Response response) { call->answer(std::move(response)); });
     });
   }
   if (!end) return;
@@ -338,16 +336,18 @@ Result<std::unique_ptr<http::PrivatePort>> LockStep::open(http::Handler handler,
   return std::unique_ptr<http::PrivatePort>(std::make_unique<Port>(std::move(worker)));
 }
 
-// A worker's port is the one that its environment names.
+// A worker's port is the one that its environment names, or, in a sandbox, its command.
 std::unique_ptr<Process> LockStep::start(ProcessOptions options, ProcessListener& listener) {
-  const auto names = [&](const std::shared_ptr<Worker>& each) {
-    return each->listener == nullptr && !each->process && each->port &&
-           std::any_of(options.environment.begin(), options.environment.end(),
-                       [&](const std::string& variable) {
-                         return with_address(variable, each->address, {}) != variable;
-                       });
+  const auto names = [&options](const std::string& address) {
+    const auto one = [&](const std::string& text) {
+      return with_address(text, address, {}) != text;
+    };
+    return std::any_of(options.environment.begin(), options.environment.end(), one) ||
+           std::any_of(options.command.begin(), options.command.end(), one);
   };
-  const auto found = std::find_if(workers_.begin(), workers_.end(), names);
+  const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const auto& each) {
+    return each->port && !each->process && each->listener == nullptr && names(each->address);
+  });
   std::shared_ptr<Worker> worker;
   if (found != workers_.end()) {
     worker = *found;
