@@ -1,8 +1,12 @@
 // Runs a Node handler: asks the Lambda Runtime API for one invocation after another. Requests are
 // written to a socket of their own: an answer and the request for the next invocation go together.
 'use strict';
+{ // A scope of its own, whose names a handler's code does not find.
+const require = globalThis.require;
+const fs = require('fs');
 const net = require('net');
 const path = require('path');
+const util = require('util');
 
 const env = process.env;
 env.AWS_EXECUTION_ENV = 'AWS_Lambda_nodejs' + process.versions.node.split('.')[0] + '.x';
@@ -66,7 +70,7 @@ function post(target, headers, body) {
 function next() {
   replies.push((status, headers, body) => {
     if (status !== 200) {
-      console.error('the runtime API gave no invocation: ' + status);
+      log('ERROR', 'the runtime API gave no invocation: ' + status);
       process.exit(1);
     }
     run(headers, body);
@@ -75,25 +79,77 @@ function next() {
   socket.ref();
 }
 
-function describe(error, type) {
-  if (!(error instanceof Error)) {
-    return { errorType: type || typeof error, errorMessage: String(error), trace: [] };
-  }
-  const text = (error.stack || String(error)).split('\n');
-  return { errorType: type || error.name, errorMessage: error.message, trace: text };
+// A line of the log in AWS's format. Before the first invocation its id is `undefined`, as there.
+let requestId;
+
+function log(level, ...words) {
+  const time = new Date().toISOString();
+  process.stdout.write(`${time}\t${requestId}\t${level}\t${util.format(...words)}\n`);
 }
 
-const typeHeader = (object) => ({
-  'Content-Type': 'application/json',
-  'Lambda-Runtime-Function-Error-Type': object.errorType.replace(/[^\w.]/g, '_'),
-});
+for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal']) {
+  console[level] = (...words) => log(level.toUpperCase(), ...words);
+}
+console.log = console.info;
+
+// An error of AWS's types. With a cause it says where that came from.
+function typed(type, text, cause) {
+  const error = new Error(text);
+  Object.defineProperty(error, 'name', { value: type });
+  Error.captureStackTrace(error, typed);
+  if (cause) error.stack = `${type}: ${text}\n${cause.stack}`;
+  return error;
+}
+
+const isText = (value) => typeof value === 'string' && value !== '';
+const isError = (value) => util.types.isNativeError(value) ||
+  Boolean(value && isText(value.name) && isText(value.message) && isText(value.stack));
+
+// What the Runtime API is told of anything that was thrown.
+function describe(error) {
+  try {
+    const object = isError(error)
+      ? { errorType: error.name, errorMessage: error.message, trace: error.stack.split('\n') }
+      : { errorType: typeof error, errorMessage: error.toString(), trace: [] };
+    if (typeof object.errorType === 'string' && typeof object.errorMessage === 'string') {
+      return { type: object.errorType, body: JSON.stringify(object) };
+    }
+  } catch {} // Members of the error may do anything.
+  const errorMessage = 'callback called with Error argument, but there was a problem while ' +
+    'retrieving one or more of its message, name, and stack';
+  return { type: 'handled', body: JSON.stringify({ errorType: 'handled', errorMessage }) };
+}
+
+// What the log is told of it: with an error's own members, and with errors in them.
+function logError(what, error) {
+  const open = (key, value) => {
+    if (!(value instanceof Error)) return value;
+    const { name: errorType, message: errorMessage, code, cause, stack } = value;
+    return { errorType, errorMessage, code, cause, ...value, stack: String(stack).split('\n') };
+  };
+  let text;
+  try {
+    text = JSON.stringify(error instanceof Error ? error : new Error(error), open);
+  } catch {
+    text = describe(error).body;
+  }
+  log('ERROR', what, '\t' + text);
+}
+
+function postError(target, error) {
+  const { type, body } = describe(error);
+  return [target, {
+    'Content-Type': 'application/json',
+    'Lambda-Runtime-Function-Error-Type': type.slice(0, 256).replace(/[^\w.]/g, '_'),
+  }, body];
+}
 
 // What a handler is doing now; null between invocations.
 let current = null;
 
 // The last of an invocation: its answer, and the question for the next one, in one write.
 function finish(invocation, target, headers, body) {
-  if (current !== invocation) return;
+  if (current !== invocation || ending) return;
   current = null;
   socket.cork();
   post('invocation/' + invocation.id + '/' + target, headers, body);
@@ -106,25 +162,57 @@ function succeed(invocation, value) {
   try {
     body = JSON.stringify(value === undefined ? null : value);
     if (body === undefined) body = 'null';
-  } catch (error) {
-    return fail(invocation, error, 'Runtime.MarshalError');
+  } catch (cause) {
+    return fail(invocation, new Error('Unable to stringify response body', { cause }));
   }
   if (Buffer.byteLength(body) > bytesMax) {
     const text = 'Response payload size exceeded maximum allowed payload size (' + bytesMax;
-    return fail(invocation, new Error(text + ' bytes).'), 'Function.ResponseSizeTooLarge');
+    return fail(invocation, typed('Function.ResponseSizeTooLarge', text + ' bytes).'));
   }
   finish(invocation, 'response', { 'Content-Type': 'application/json' }, body);
 }
 
-function fail(invocation, error, type) {
-  const object = describe(error, type);
-  console.error('Invoke Error\t' + JSON.stringify(object));
-  finish(invocation, 'error', typeHeader(object), JSON.stringify(object));
+const isNothing = (value) => value === undefined || value === null;
+
+function fail(invocation, error) {
+  if (current !== invocation || ending) return;
+  const what = isNothing(error) ? 'handled' : error;
+  logError('Invoke Error', what);
+  finish(invocation, ...postError('error', what));
 }
 
-function contextOf(invocation, headers) {
-  const parse = (name) => (headers[name] ? JSON.parse(headers[name]) : undefined);
-  const end = (value) => succeed(invocation, value);
+// The ways to end an invocation: the first of them that is called counts.
+function endsOf(invocation) {
+  let called = false;
+  const first = (end) => (...words) => {
+    if (called) return;
+    called = true;
+    end(...words);
+  };
+  const done = (error, value) => {
+    if (isNothing(error)) succeed(invocation, value);
+    else fail(invocation, error);
+  };
+  return {
+    callback: first((error, value) => {
+      if (isNothing(error) && invocation.waits) invocation.ended = () => succeed(invocation, value);
+      else done(error, value);
+    }),
+    done: first(done),
+    fail: first((error) => fail(invocation, error)),
+    succeed: first((value) => succeed(invocation, value)),
+  };
+}
+
+function contextOf(invocation, headers, ends) {
+  const parse = (name, header) => {
+    if (!headers[header]) return undefined;
+    try {
+      return JSON.parse(headers[header]);
+    } catch (error) {
+      throw new Error(`Cannot parse ${name} as json: ${error}`);
+    }
+  };
   return {
     get callbackWaitsForEmptyEventLoop() { return invocation.waits; },
     set callbackWaitsForEmptyEventLoop(value) { invocation.waits = value; },
@@ -135,16 +223,16 @@ function contextOf(invocation, headers) {
     logStreamName: env.AWS_LAMBDA_LOG_STREAM_NAME,
     invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
     awsRequestId: invocation.id,
-    clientContext: parse('lambda-runtime-client-context'),
-    identity: parse('lambda-runtime-cognito-identity'),
+    clientContext: parse('ClientContext', 'lambda-runtime-client-context'),
+    identity: parse('CognitoIdentity', 'lambda-runtime-cognito-identity'),
     // Ours: a function that takes time and chance from here does the same again in simulation.
     nowMs: invocation.now,
     seed: Number(headers['porteiro-seed']),
     // In virtual time none passes while a function works.
     getRemainingTimeInMillis: () => invocation.deadline - (virtual ? invocation.now : Date.now()),
-    done: (error, value) => (error ? fail(invocation, error) : end(value)),
-    fail: (error) => fail(invocation, error),
-    succeed: end,
+    done: ends.done,
+    fail: ends.fail,
+    succeed: ends.succeed,
   };
 }
 
@@ -160,30 +248,28 @@ function run(headers, body) {
     promised: false,
   };
   current = invocation;
-  env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'] || '';
+  requestId = invocation.id;
+  const trace = headers['lambda-runtime-trace-id'];
+  if (trace) env._X_AMZN_TRACE_ID = trace;
+  else delete env._X_AMZN_TRACE_ID;
   socket.unref(); // So that it shows when nothing else is to be done.
   let event;
   try {
     event = JSON.parse(body.toString());
   } catch (error) {
-    return fail(invocation, error, 'Runtime.UnmarshalError');
+    return fail(invocation, typed('Runtime.UnmarshalError', error.message, error));
   }
-  const callback = (error, value) => {
-    if (current !== invocation) return;
-    const end = () => (error ? fail(invocation, error) : succeed(invocation, value));
-    if (invocation.waits && !error) invocation.ended = end;
-    else end();
-  };
+  const ends = endsOf(invocation);
   try {
-    const context = contextOf(invocation, headers);
+    const context = contextOf(invocation, headers, ends);
     if (handler[streaming]) return runStreaming(invocation, event, context);
-    const result = handler(event, context, callback);
+    const result = handler(event, context, ends.callback);
     if (result && typeof result.then === 'function') {
       invocation.promised = true;
-      result.then((value) => succeed(invocation, value), (error) => fail(invocation, error));
+      result.then(ends.succeed, ends.fail);
     }
   } catch (error) {
-    fail(invocation, error);
+    ends.callback(error);
   }
 }
 
@@ -193,7 +279,7 @@ process.on('beforeExit', () => {
   if (invocation.ended) return invocation.ended();
   if (!invocation.promised) return succeed(invocation, null);
   const text = 'the handler\'s promise is not settled, and nothing is left to be done';
-  fail(invocation, new Error(text), 'Runtime.NodeJsExit');
+  fail(invocation, typed('Runtime.NodeJsExit', text));
 });
 
 // Response streaming: the whole stream is one answer here.
@@ -235,72 +321,109 @@ globalThis.awslambda = {
   },
 };
 
-function typed(type, text) {
-  const error = new Error(text);
-  error.name = type;
-  return error;
-}
-
-// "dir/index.handler": of the code folder, or of a layer in NODE_PATH.
+// "dir/index.handler", of the code folder.
 async function load(name) {
-  const file = path.basename(name || '');
+  const file = path.basename(name);
   const dot = file.indexOf('.');
-  if (dot <= 0 || dot + 1 === file.length) throw typed('Runtime.MalformedHandlerName', 'Bad handler');
-  const module = path.join(path.dirname(name), file.slice(0, dot));
-  let exported;
+  const malformed = (text) => typed('Runtime.MalformedHandlerName', text);
+  if (name.includes('..')) {
+    throw malformed(`'${name}' is not a valid handler name. Use absolute paths when specifying ` +
+      'root directories in handler names.');
+  }
+  if (dot <= 0 || dot + 1 === file.length) throw malformed('Bad handler');
+  let found;
   try {
-    exported = await loadModule(path.resolve(root, module));
+    found = await loadModule(path.dirname(name), file.slice(0, dot));
   } catch (error) {
-    const missing = error && (error.code === 'MODULE_NOT_FOUND' || error.code === 'ERR_MODULE_NOT_FOUND');
-    if (missing) error.name = 'Runtime.ImportModuleError';
-    else if (error instanceof SyntaxError) error.name = 'Runtime.UserCodeSyntaxError';
-    throw error;
+    if (error instanceof SyntaxError) throw typed('Runtime.UserCodeSyntaxError', `${error}`, error);
+    if (!error || error.code !== 'MODULE_NOT_FOUND') throw error;
+    throw typed('Runtime.ImportModuleError', `${error}`, error);
   }
-  let found = exported;
-  for (const part of file.slice(dot + 1).split('.')) found = found == null ? found : found[part];
-  if (found === undefined && exported.default) found = exported.default[file.slice(dot + 1)];
-  if (found === undefined) {
-    throw typed('Runtime.HandlerNotFound', name + ' is undefined or not exported');
-  }
-  if (typeof found !== 'function') {
-    throw typed('Runtime.HandlerNotFound', name + ' is not a function');
-  }
-  return found;
+  for (const part of file.slice(dot + 1).split('.')) found = found && found[part];
+  if (!found) throw typed('Runtime.HandlerNotFound', name + ' is undefined or not exported');
+  if (typeof found === 'function') return found;
+  throw typed('Runtime.HandlerNotFound', name + ' is not a function');
 }
 
-async function loadModule(file) {
-  const url = (it) => require('url').pathToFileURL(it).href;
-  const fs = require('fs');
-  if (fs.existsSync(file + '.mjs') && !fs.existsSync(file + '.js')) return import(url(file + '.mjs'));
+// Whether the files that end in .js are ES modules here: the nearest package.json says so.
+function isModuleFolder(folder) {
+  if (path.basename(folder) === 'node_modules') return false;
+  const file = path.join(folder, 'package.json');
+  if (!fs.existsSync(file)) {
+    const above = path.dirname(folder);
+    return above !== folder && isModuleFolder(above);
+  }
   try {
-    return require(fs.existsSync(file + '.cjs') ? file + '.cjs' : file);
-  } catch (error) {
-    if (!error || error.code !== 'ERR_REQUIRE_ESM') throw error;
-    return import(url(require.resolve(file)));
+    return JSON.parse(fs.readFileSync(file, 'utf8')).type === 'module';
+  } catch {
+    return false;
   }
 }
 
-for (const event of ['uncaughtException', 'unhandledRejection']) {
-  process.on(event, (error) => {
-    const known = event === 'unhandledRejection' ? 'Runtime.UnhandledPromiseRejection' : undefined;
-    const object = describe(error, known);
-    console.error(event + '\t' + JSON.stringify(object));
-    const target = current === null ? 'init/error' : 'invocation/' + current.id + '/error';
-    const end = () => process.exit(event === 'unhandledRejection' ? 128 : 129);
-    replies.push(end);
-    request('POST', target, typeHeader(object), JSON.stringify(object));
-    socket.ref();
-  });
+const importFile = (file) => import(require('url').pathToFileURL(file).href);
+
+// The order in which AWS looks. What is found nowhere may be a package.
+async function loadModule(folder, name) {
+  const file = path.resolve(root, folder, name);
+  const isFile = (ending) => fs.existsSync(file + ending);
+  if (isFile('.js') && isModuleFolder(path.dirname(file))) return importFile(file + '.js');
+  const ending = ['.js', '.mjs', '.cjs', ''].find(isFile);
+  if (ending === '.mjs') return importFile(file + ending);
+  const paths = [root, path.dirname(file)];
+  const wanted = ending === undefined ? require.resolve(name, { paths }) : file + ending;
+  try {
+    return require(wanted);
+  } catch (error) {
+    const codes = ['ERR_REQUIRE_ESM', 'ERR_REQUIRE_ASYNC_MODULE'];
+    if (!error || !codes.includes(error.code)) throw error;
+    return importFile(require.resolve(wanted));
+  }
+}
+
+// What nobody caught ends the worker, as on AWS; whoever waits for it is told.
+let ending = false;
+
+function end(what, error, status) {
+  logError(what, error);
+  if (ending) return;
+  ending = true;
+  if (handler && current === null) process.exit(status);
+  const target = handler ? 'invocation/' + current.id + '/error' : 'init/error';
+  replies.push(() => process.exit(status));
+  request('POST', ...postError(target, error));
+  socket.ref();
+}
+
+process.on('uncaughtException', (error) => end('Uncaught Exception', error, 129));
+process.on('unhandledRejection', (reason, promise) => {
+  let text;
+  try {
+    text = `${isNothing(reason) ? '' : reason}`;
+  } catch {
+    text = util.inspect(reason);
+  }
+  const error = typed('Runtime.UnhandledPromiseRejection', text);
+  end('Unhandled Promise Rejection', Object.assign(error, { reason, promise }), 128);
+});
+
+// What `node -e` adds to the global scope: some of it before this program runs, some after.
+function clearScope() {
+  for (const name of require('module').builtinModules) {
+    const member = Object.getOwnPropertyDescriptor(globalThis, name);
+    if (member && member.get && !member.enumerable && name !== 'process') delete globalThis[name];
+  }
+  for (const name of ['require', 'module', 'exports', '__filename', '__dirname']) {
+    delete globalThis[name];
+  }
 }
 
 connect(() => {
-  load(env._HANDLER).then((found) => {
+  clearScope();
+  // A promise that was rejected meanwhile is told before the first invocation.
+  load(env._HANDLER || '').then((found) => setImmediate(() => {
+    if (ending) return;
     handler = found;
     next();
-  }).catch((error) => {
-    const object = describe(error);
-    console.error('Init Error\t' + JSON.stringify(object));
-    replies.push(() => process.exit(1));
-    request('POST', 'init/error', typeHeader(object), JSON.stringify(object));
-  });
+  })).catch((error) => end('Uncaught Exception', error, 129));
 });
+}

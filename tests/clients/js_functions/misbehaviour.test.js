@@ -89,8 +89,8 @@ test("what an invocation hears of a function that misbehaves", async (t) => {
     later: ["Error", /too late/],
     reject: ["Runtime.UnhandledPromiseRejection", /unseen/],
     large: ["Function.ResponseSizeTooLarge", /exceeded maximum allowed payload size \(6291556 bytes\)/],
-    cycle: ["Runtime.MarshalError", /circular/],
-    number: ["Runtime.MarshalError", /BigInt/],
+    cycle: ["Error", /^Unable to stringify response body$/],
+    number: ["Error", /^Unable to stringify response body$/],
   };
   for (const [how, [type, message]] of Object.entries(table)) {
     const { status, error, body } = await invoke(name, { how });
