@@ -1,10 +1,14 @@
 # Runs a Python handler: asks the Lambda Runtime API for one invocation after another. Requests are
 # written to a socket of their own: an answer and the request for the next invocation go together.
-import json
-import os
-import socket
 import sys
-import time
+
+# Files of the code folder must not stand in for the modules of Python that are needed here.
+sys.path[:] = [folder for folder in sys.path if folder != ""]
+
+import json  # noqa: E402
+import os  # noqa: E402
+import socket  # noqa: E402
+import time  # noqa: E402
 
 ENV = os.environ
 ENV["AWS_EXECUTION_ENV"] = "AWS_Lambda_python%d.%d" % sys.version_info[:2]
@@ -68,6 +72,14 @@ class Api:
         return status, headers, body
 
 
+# What is told to the Runtime API as an error of this type.
+class Fault(Exception):
+    def __init__(self, kind, text, trace=()):
+        super().__init__(text)
+        self.kind = kind
+        self.trace = list(trace)
+
+
 class Identity:
     def __init__(self, known):
         self.cognito_identity_id = known.get("cognitoIdentityId")
@@ -88,6 +100,17 @@ class ClientContext:
         self.client = Client(known.get("client") or {})
 
 
+def parse_header(headers, header, name):
+    text = headers.get(header)
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except Exception as error:
+        raise Fault("Runtime.LambdaContextUnmarshalError",
+                    "Unable to parse %s JSON: %s" % (name, error)) from error
+
+
 class Context:
     def __init__(self, headers):
         self.aws_request_id = headers["lambda-runtime-aws-request-id"]
@@ -97,10 +120,10 @@ class Context:
         self.memory_limit_in_mb = ENV.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.log_group_name = ENV.get("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = ENV.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        identity = headers.get("lambda-runtime-cognito-identity")
-        self.identity = Identity(json.loads(identity) if identity else {})
-        client = headers.get("lambda-runtime-client-context")
-        self.client_context = ClientContext(json.loads(client)) if client else None
+        client = parse_header(headers, "lambda-runtime-client-context", "Client Context")
+        self.client_context = ClientContext(client) if client else None
+        identity = parse_header(headers, "lambda-runtime-cognito-identity", "Cognito Identity")
+        self.identity = Identity(identity or {})
         self._deadline = int(headers.get("lambda-runtime-deadline-ms", 0))
         # Ours: a function that takes time and chance from here does the same again in simulation.
         self.now_ms = int(headers.get("porteiro-now-ms", 0))
@@ -115,69 +138,118 @@ class Context:
         sys.stdout.write(str(text))
 
 
-def describe(error, kind=None, request=None):
+def text_of(error):
+    try:
+        return str(error)
+    except Exception:
+        return "<%s that cannot be printed>" % type(error).__name__
+
+
+# The Runtime API's object for an error. The log gets all of its trace, and of what has caused it.
+def describe(error, request):
     import traceback
 
-    trace = traceback.format_exception(type(error), error, error.__traceback__)
-    frames = traceback.format_list(
-        [f for f in traceback.extract_tb(error.__traceback__) if f.filename != "<string>"])
-    known = {"errorMessage": str(error), "errorType": kind or type(error).__name__}
-    if request:
-        known["requestId"] = request
-    known["stackTrace"] = frames
-    sys.stderr.write("[ERROR] %s: %s\n" % (known["errorType"], known["errorMessage"]))
-    if kind is None:
-        sys.stderr.write("".join(trace))
+    cause = error
+    if isinstance(error, Fault):
+        kind, frames, cause = error.kind, error.trace, error.__cause__
+    else:
+        kind = type(error).__name__
+        found = traceback.extract_tb(error.__traceback__)
+        while found and found[0].filename == "<string>":  # This program.
+            del found[0]
+        frames = traceback.format_list(found)
+    message = text_of(error)
+    trace = []
+    if cause is not None:
+        trace = traceback.format_exception(type(cause), cause, cause.__traceback__)
+    sys.stderr.write("[ERROR] %s: %s\n%s" % (kind, message, "".join(trace)))
     sys.stderr.flush()
-    return known
+    return {"errorMessage": message, "errorType": kind, "requestId": request, "stackTrace": frames}
 
 
-def failure(target, known):
-    headers = {"Content-Type": "application/json",
-               "Lambda-Runtime-Function-Error-Type": known["errorType"]}
+def failure(target, error, request=""):
+    known = describe(error, request)
+    kind = "".join(c if c.isascii() and (c.isalnum() or c in "._") else "_"
+                   for c in known["errorType"][:256])
+    headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": kind}
     return Api.request("POST", target, headers, json.dumps(known).encode())
-
-
-class InitError(Exception):
-    def __init__(self, kind, text):
-        super().__init__(text)
-        self.kind = kind
 
 
 # "package/module.handler"
 def load(name):
     module_name, dot, function = (name or "").rpartition(".")
     if not dot or not module_name or not function:
-        raise InitError("Runtime.MalformedHandlerName",
-                        "Bad handler '%s': not enough values to unpack" % name)
-    root = ENV.get("LAMBDA_TASK_ROOT") or os.getcwd()
-    if "" in sys.path:
-        sys.path.remove("")
-    sys.path.insert(0, root)
+        raise Fault("Runtime.MalformedHandlerName",
+                    "Bad handler '%s': not enough values to unpack (expected 2, got 1)" % name)
+    if module_name.split(".")[0] in sys.builtin_module_names:
+        raise Fault("Runtime.BuiltInModuleConflict",
+                    "Cannot use built-in module %s as a handler module" % module_name)
+    sys.path.insert(0, ENV.get("LAMBDA_TASK_ROOT") or os.getcwd())
     import importlib
 
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise InitError("Runtime.ImportModuleError",
-                        "Unable to import module '%s': %s" % (module_name, error)) from error
+        raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" %
+                    (module_name, text_of(error))) from error
     except SyntaxError as error:
-        raise InitError("Runtime.UserCodeSyntaxError",
-                        "Syntax error in module '%s': %s" % (module_name, error)) from error
+        where = '  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)
+        raise Fault("Runtime.UserCodeSyntaxError", "Syntax error in module '%s': %s" %
+                    (module_name, error), [where]) from error
     if not hasattr(module, function):
-        raise InitError("Runtime.HandlerNotFound",
-                        "Handler '%s' missing on module '%s'" % (function, module_name))
+        raise Fault("Runtime.HandlerNotFound",
+                    "Handler '%s' missing on module '%s'" % (function, module_name))
     return getattr(module, function)
 
 
-# As on AWS, the root logger writes somewhere. Only for functions that log.
-def prepare_logging():
-    logging = sys.modules.get("logging")
-    if logging is None or logging.getLogger().handlers:
-        return
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("[%(levelname)s]\t%(message)s"))
+# As on AWS, the root logger has a handler, with AWS's format, before anybody sees it.
+def prepare_logging(logging):
+    class LambdaLoggerHandler(logging.Handler):
+        def emit(self, record):
+            text = self.format(record)
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+    class LambdaLoggerFilter(logging.Filter):
+        def filter(self, record):
+            record.aws_request_id = Log.request
+            return True
+
+    logging.Formatter.converter = time.gmtime
+    handler = LambdaLoggerHandler()
+    handler.setFormatter(logging.Formatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
+        "%Y-%m-%dT%H:%M:%S"))
+    handler.addFilter(LambdaLoggerFilter())
     logging.getLogger().addHandler(handler)
+
+
+# Waits for the first import of logging, since most functions' starts would be slower with it. It
+# is Python's own, even if the code folder has one of that name: on AWS it is loaded before that.
+class Log:
+    request = ""  # The id of the invocation that runs.
+
+    def __init__(self):
+        self.folders = list(sys.path)
+        self.loader = None
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        for finder in sys.meta_path:
+            spec = finder.find_spec(name, self.folders, target)
+            if spec is not None:
+                self.loader, spec.loader = spec.loader, self
+                return spec
+        return None
+
+    def create_module(self, spec):
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__loader__ = module.__spec__.loader = self.loader
+        self.loader.exec_module(module)
+        prepare_logging(module)
 
 
 def encode(value):
@@ -195,38 +267,57 @@ def encode(value):
 
 def answer(handler, headers, body):
     request = headers["lambda-runtime-aws-request-id"]
-    ENV["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
+    Log.request = request
+    trace = headers.get("lambda-runtime-trace-id")
+    if trace:
+        ENV["_X_AMZN_TRACE_ID"] = trace
+    else:
+        ENV.pop("_X_AMZN_TRACE_ID", None)
     place = "invocation/" + request
     try:
+        content_type, text = result_of(handler, headers, body)
+    except Exception as error:
+        return failure(place + "/error", error, request)
+    return Api.request("POST", place + "/response", {"Content-Type": content_type}, text)
+
+
+def result_of(handler, headers, body):
+    context = Context(headers)
+    try:
         event = json.loads(body) if body else None
-    except ValueError as error:
-        return failure(place + "/error", describe(error, "Runtime.UnmarshalError", request))
-    try:
-        result = handler(event, Context(headers))
     except Exception as error:
-        return failure(place + "/error", describe(error, None, request))
-    try:
-        text = encode(result)
-    except Exception as error:
-        return failure(place + "/error", describe(error, "Runtime.MarshalError", request))
+        raise Fault("Runtime.UnmarshalError",
+                    "Unable to unmarshal input: " + text_of(error)) from error
+    result = handler(event, context)
+    if isinstance(result, bytes):
+        content_type, text = "application/unknown", result
+    else:
+        try:
+            content_type, text = "application/json", encode(result)
+        except Exception as error:
+            raise Fault("Runtime.MarshalError",
+                        "Unable to marshal response: " + text_of(error)) from error
     if len(text) > BYTES_MAX:
-        error = ValueError("Response payload size exceeded maximum allowed payload size "
-                           "(%d bytes)." % BYTES_MAX)
-        return failure(place + "/error",
-                       describe(error, "Function.ResponseSizeTooLarge", request))
-    return Api.request("POST", place + "/response", {"Content-Type": "application/json"}, text)
+        raise Fault("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum "
+                    "allowed payload size (%d bytes)." % BYTES_MAX)
+    return content_type, text
 
 
 def main():
     api = Api()
+    # The code folder is read-only on AWS. Who names another place has compiled files there.
+    if sys.pycache_prefix is None:
+        sys.dont_write_bytecode = True
+    if "logging" in sys.modules:
+        prepare_logging(sys.modules["logging"])
+    else:
+        sys.meta_path.insert(0, Log())
     try:
         handler = load(ENV.get("_HANDLER"))
-    except BaseException as error:
-        kind = error.kind if isinstance(error, InitError) else None
-        api.send(failure("init/error", describe(error, kind)))
+    except Exception as error:
+        api.send(failure("init/error", error))
         api.answer()
         sys.exit(1)
-    prepare_logging()
     next_request = Api.request("GET", "invocation/next", {}, None)
     api.send(next_request)
     while True:
