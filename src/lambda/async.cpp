@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 constexpr std::string_view queue_prefix = "lambda:";  // No name that a client's queue can have.
-constexpr Duration lease = 60s;                       // Of an event that runs; renewed meanwhile.
+// Of an event that runs; renewed meanwhile. After a crash it runs again when this is over.
+constexpr Duration lease = 10s;
 constexpr Duration back_off_min = 1s, back_off_max = 5min;  // Without a place (AWS Lambda).
 constexpr std::size_t event_bytes_max = 2u << 20;           // With what is kept beside the payload.
 constexpr std::size_t record_bytes_max = 1u << 20;          // Of a message (Amazon SQS).
@@ -291,6 +292,9 @@ void AsyncInvocations::State::ended(std::uint64_t number, const Direct& direct,
   runs.erase(found);
   run->renewal.stop();
   host.release(run->function);
+  if (const auto feed = feeds.find(run->function); feed != feeds.end()) {
+    feed->second->pause.stop();  // There is a place now.
+  }
   const queue::Queue* const queue = find(run->function);
   if (queue == nullptr || queue->created() != run->queue_made) return;
   if (const auto feed = feeds.find(run->function); feed != feeds.end()) {
