@@ -72,6 +72,7 @@ class Process {
   ~Process();  // kill -9, if it still runs.
 
   void signal(int number) const;
+  pid_t pid() const { return pid_; }
   // The exit code, or minus the signal that ended it; nullopt: it still runs.
   std::optional<int> poll();
   std::optional<int> wait(Duration limit = patience);
