@@ -1,5 +1,5 @@
-"""What the tests of the bootstraps share: a Runtime API, and its worker, which is started as porteiro
-starts it. Nothing sleeps: what a worker does comes through a queue."""
+"""What the tests of the bootstraps share: a Runtime API and its worker, which is started as
+porteiro starts it. Nothing sleeps: what a worker does comes through a queue."""
 import http.server
 import json
 import os
@@ -16,6 +16,10 @@ PATIENCE_SECONDS = 30
 BASE = "/2018-06-01/runtime/"
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:tested"
 ID = "7d444840-9dc0-41d1-b245-5ffdce74f%03d"
+
+# What an invocation in virtual time is told besides.
+VIRTUAL = {"Porteiro-Now-Ms": "1700000000123", "Porteiro-Seed": "7",
+           "Lambda-Runtime-Deadline-Ms": "1700000005123"}
 
 
 class Told:

@@ -4,7 +4,7 @@ import os
 import re
 import unittest
 
-from support import Case, program
+from support import VIRTUAL, Case, program
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 FIRST = "7d444840-9dc0-41d1-b245-5ffdce74f001"
@@ -266,6 +266,18 @@ class Surroundings(Node):
         self.assertEqual(lines[7], "plain")
         start = r'ERROR\tInvoke Error \t{"errorType":"TypeError","errorMessage":"m","code":7,'
         self.assertIn(start.replace("\\t", "\t"), lines[8])
+
+    def test_the_time_of_lines_in_virtual_time(self):
+        worker = self.worker("""console.log('early');
+            exports.handler = async (event, context) => {
+              console.log('late');
+              return [context.nowMs, context.seed, context.getRemainingTimeInMillis()];
+            };""", PORTEIRO_TIME="virtual")
+        value = worker.invoke(headers=VIRTUAL).value
+        self.assertEqual(value, [1700000000123, 7, 5000])
+        self.assertEqual(worker.log().splitlines(), [
+            "1970-01-01T00:00:00.000Z\tundefined\tINFO\tearly",
+            "2023-11-14T22:13:20.123Z\t%s\tINFO\tlate" % FIRST])
 
     def test_the_context(self):
         worker = self.worker("""exports.handler = async (event, context) => ({ ...context,

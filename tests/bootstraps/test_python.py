@@ -3,7 +3,7 @@ import os
 import re
 import unittest
 
-from support import Case, ID, program
+from support import ID, VIRTUAL, Case, program
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
@@ -216,6 +216,19 @@ class Surroundings(Python):
         self.assertEqual(os.listdir(worker.code), ["app.py"])
         place = kept + worker.code
         self.assertTrue(os.listdir(place)[0].startswith("app."), place)
+
+    def test_the_time_of_lines_in_virtual_time(self):
+        worker = self.worker("""import logging
+logging.warning("early")
+def handler(event, context):
+    logging.warning("late")
+    return [context.now_ms, context.seed, context.get_remaining_time_in_millis()]
+""", PORTEIRO_TIME="virtual")
+        value = worker.invoke(headers=VIRTUAL).value
+        self.assertEqual(value, [1700000000123, 7, 5000])
+        self.assertEqual(worker.log().splitlines(), [
+            "[WARNING]\t1970-01-01T00:00:00.000Z\t\tearly",
+            "[WARNING]\t2023-11-14T22:13:20.123Z\t%s\tlate" % (ID % 1)])
 
     def test_the_context(self):
         worker = self.worker("""import os

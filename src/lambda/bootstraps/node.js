@@ -80,10 +80,12 @@ function next() {
 }
 
 // A line of the log in AWS's format. Before the first invocation its id is `undefined`, as there.
+// In virtual time a line has the time of its invocation: the machine's is never the same again.
 let requestId;
+let requestTime = 0;
 
 function log(level, ...words) {
-  const time = new Date().toISOString();
+  const time = (virtual ? new Date(requestTime) : new Date()).toISOString();
   process.stdout.write(`${time}\t${requestId}\t${level}\t${util.format(...words)}\n`);
 }
 
@@ -136,7 +138,7 @@ function logError(what, error) {
   log('ERROR', what, '\t' + text);
 }
 
-function postError(target, error) {
+function errorRequest(target, error) {
   const { type, body } = describe(error);
   return [target, {
     'Content-Type': 'application/json',
@@ -178,7 +180,7 @@ function fail(invocation, error) {
   if (current !== invocation || ending) return;
   const what = isNothing(error) ? 'handled' : error;
   logError('Invoke Error', what);
-  finish(invocation, ...postError('error', what));
+  finish(invocation, ...errorRequest('error', what));
 }
 
 // The ways to end an invocation: the first of them that is called counts.
@@ -249,6 +251,7 @@ function run(headers, body) {
   };
   current = invocation;
   requestId = invocation.id;
+  requestTime = invocation.now;
   const trace = headers['lambda-runtime-trace-id'];
   if (trace) env._X_AMZN_TRACE_ID = trace;
   else delete env._X_AMZN_TRACE_ID;
@@ -390,7 +393,7 @@ function end(what, error, status) {
   if (handler && current === null) process.exit(status);
   const target = handler ? 'invocation/' + current.id + '/error' : 'init/error';
   replies.push(() => process.exit(status));
-  request('POST', ...postError(target, error));
+  request('POST', ...errorRequest(target, error));
   socket.ref();
 }
 

@@ -212,6 +212,8 @@ def prepare_logging(logging):
     class LambdaLoggerFilter(logging.Filter):
         def filter(self, record):
             record.aws_request_id = Log.request
+            if VIRTUAL:
+                record.created, record.msecs = Log.time_ms / 1000, Log.time_ms % 1000
             return True
 
     logging.Formatter.converter = time.gmtime
@@ -227,6 +229,7 @@ def prepare_logging(logging):
 # is Python's own, even if the code folder has one of that name: on AWS it is loaded before that.
 class Log:
     request = ""  # The id of the invocation that runs.
+    time_ms = 0  # Of it: in virtual time the lines', since the machine's is never the same again.
 
     def __init__(self):
         self.folders = list(sys.path)
@@ -268,6 +271,7 @@ def encode(value):
 def answer(handler, headers, body):
     request = headers["lambda-runtime-aws-request-id"]
     Log.request = request
+    Log.time_ms = int(headers.get("porteiro-now-ms", 0))
     trace = headers.get("lambda-runtime-trace-id")
     if trace:
         ENV["_X_AMZN_TRACE_ID"] = trace
