@@ -28,6 +28,7 @@
 #include <exception>
 #include <functional>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -61,17 +62,19 @@ class Failure : public std::runtime_error {
 // The answer: JSON, up to 6 MB.
 using Handler = std::function<std::string(const Invocation&)>;
 
-namespace detail {
-
-struct Answer {
+struct Answer {  // Of the emulator, over HTTP.
   int status = 0;
   std::map<std::string, std::string> headers;  // Names in lower case.
   std::string body;
 };
 
+namespace detail {
+
 [[noreturn]] inline void broken(const char* what) {
-  throw std::runtime_error(std::string("the Runtime API: ") + what);
+  throw std::runtime_error(std::string("porteiro's port: ") + what);
 }
+
+inline const std::string base_path = "/2018-06-01/runtime/";
 
 class Connection {
  public:
@@ -101,7 +104,7 @@ class Connection {
   Answer ask(std::string_view method, const std::string& path, std::string_view more = {},
              std::string_view body = {}) {
     std::string text;
-    text.append(method).append(" /2018-06-01/runtime/").append(path).append(" HTTP/1.1\r\nHost: ");
+    text.append(method).append(" ").append(path).append(" HTTP/1.1\r\nHost: ");
     text.append(address_).append("\r\n").append(more);
     text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n\r\n");
     text.append(body);
@@ -199,13 +202,13 @@ inline std::string quoted(std::string_view text) {
 inline void tell_error(Connection& api, const std::string& id, const std::string& type,
                        const char* message) {
   const std::string plain = type.substr(0, type.find_first_of("\r\n"));
-  api.ask("POST", "invocation/" + id + "/error",
+  api.ask("POST", base_path + "invocation/" + id + "/error",
           "Lambda-Runtime-Function-Error-Type: " + plain + "\r\n",
           "{\"errorType\":" + quoted(plain) + ",\"errorMessage\":" + quoted(message) + "}");
 }
 
 inline Invocation next(Connection& api) {
-  Answer answer = api.ask("GET", "invocation/next");
+  Answer answer = api.ask("GET", base_path + "invocation/next");
   if (answer.status != 200) broken("no invocation was given");
   const auto number = [&answer](const char* name) {
     const std::string& text = answer.headers[name];
@@ -249,12 +252,33 @@ inline int run(const Handler& handler) {
         detail::tell_error(api, invocation.id, "Runtime.Exception", failure.what());
         continue;
       }
-      api.ask("POST", "invocation/" + invocation.id + "/response",
+      api.ask("POST", detail::base_path + "invocation/" + invocation.id + "/response",
               "Content-Type: application/json\r\n", answer);
     }
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
     return 1;
+  }
+}
+
+// A request to the stores, under the function's role (docs/data.md): ask_data("GET",
+// "/B/profile/7"). `more` are further header lines, each with its line end. Throws where there is
+// no data API.
+inline Answer ask_data(std::string_view method, const std::string& path, std::string_view body = {},
+                       std::string_view more = {}) {
+  const char* url = std::getenv("PORTEIRO_DATA_URL");
+  const char* token = std::getenv("PORTEIRO_DATA_TOKEN");
+  if (url == nullptr || token == nullptr) detail::broken("there is no PORTEIRO_DATA_URL");
+  const std::string place = std::string(url).substr(std::string_view("http://").size());
+  const std::size_t slash = std::min(place.find('/'), place.size());
+  std::string headers = "Authorization: Bearer " + std::string(token) + "\r\n";
+  thread_local std::unique_ptr<detail::Connection> api;
+  try {
+    if (!api) api = std::make_unique<detail::Connection>(place.substr(0, slash));
+    return api->ask(method, place.substr(slash) + path, headers.append(more), body);
+  } catch (...) {
+    api.reset();  // The next request connects again.
+    throw;
   }
 }
 

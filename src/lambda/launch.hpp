@@ -9,9 +9,9 @@ namespace porteiro::lambda {
 std::string log_group(const ExternalOptions& options);
 
 struct Launch {
-  std::string api;         // Where its port listens: "127.0.0.1:41234", or the path of a socket.
-  std::string log_stream;  // Names the worker.
-  bool simulated = false;  // Its time is virtual, and what it does must come again.
+  std::string api;           // Where its port listens: "127.0.0.1:41234", or the path of a socket.
+  std::string log_stream;    // Names the worker.
+  bool simulated = false;    // Its time is virtual, and what it does must come again.
   std::string data_token{};  // Its own for the data API; empty: there is none.
 };
 

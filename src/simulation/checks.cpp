@@ -68,6 +68,28 @@ CheckResult http_ratio(const json& check, const Evidence& evidence) {
           figures};
 }
 
+// The replies to the first, the second … request of each traffic are the same.
+CheckResult http_same(const json& check, const Evidence& evidence) {
+  std::map<std::uint64_t, std::vector<const std::string*>> by_number;
+  const auto all = traffic_of(check, evidence);
+  for (const TrafficSeen* traffic : all) {
+    for (const auto& [number, reply] : traffic->replies) by_number[number].push_back(&reply);
+  }
+  std::uint64_t different = 0, first = 0;
+  for (const auto& [number, replies] : by_number) {
+    const bool same = replies.size() == all.size() &&
+                      std::all_of(replies.begin(), replies.end(), [&](const std::string* reply) {
+                        return *reply == *replies.front();
+                      });
+    if (!same && different++ == 0) first = number;
+  }
+  std::string figures = std::to_string(by_number.size()) + " times the replies of " +
+                        std::to_string(all.size()) + ", " + std::to_string(different) +
+                        " times not the same";
+  if (different > 0) figures += "; first: request " + std::to_string(first);
+  return {"", verdict_of(different == 0), by_number.size(), figures};
+}
+
 CheckResult latency(const json& check, const Evidence& evidence) {
   std::vector<std::uint64_t> all;
   for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
@@ -343,6 +365,7 @@ std::string title_of(const json& check) {
 
 CheckResult dispatch(const std::string& name, const json& check, const Evidence& evidence) {
   if (name == "http.ratio") return http_ratio(check, evidence);
+  if (name == "http.same") return http_same(check, evidence);
   if (name == "latency") return latency(check, evidence);
   if (name == "delivery.no_loss") return no_loss(check, evidence);
   if (name == "effect.once") return effect_once(check, evidence);

@@ -42,6 +42,14 @@ bool needs_ledger(const json& scenario) {
          std::any_of(expect.begin(), expect.end(), asks);
 }
 
+bool is_compared(const json& expect, const std::string& traffic) {
+  return std::any_of(expect.begin(), expect.end(), [&](const json& check) {
+    if (check.at("check") != "http.same") return false;
+    const std::vector<std::string> names = names_of(check.at("of"));
+    return std::find(names.begin(), names.end(), traffic) != names.end();
+  });
+}
+
 }  // namespace
 
 const TrafficSeen* Seen::of(std::string_view id) const {
@@ -70,6 +78,7 @@ Driver::Driver(const json& scenario, Parts parts, Random random)
     traffic_.push_back(
         std::make_unique<Traffic>(spec, generators_, population, random.fork(stream++), on_canary));
     seen_.traffic.emplace_back().id = traffic_.back()->id();
+    compared_.push_back(is_compared(scenario.at("expect"), traffic_.back()->id()));
   }
   watch_effects(scenario.at("expect"));
   if (needs_ledger(scenario)) parts_.emulator.queues().observe(&ledger_);
@@ -151,15 +160,15 @@ void Driver::send(std::size_t traffic, Traffic::Planned planned) {
   ++seen_.traffic[traffic].sent;
   const Time now = parts_.environment.scheduler.now();
   if (!traffic_[traffic]->sends()) {
-    return parts_.send(std::move(planned.request),
-                       [this, traffic, now](const Result<http::Response>& response) {
-                         finished(traffic, now, response);
-                       });
+    return parts_.send(std::move(planned.request), [this, traffic, now, n = planned.number](
+                                                       const Result<http::Response>& response) {
+      finished(traffic, now, n, response);
+    });
   }
   parts_.send_inside(std::move(planned.request), [this, traffic, now, key = std::move(planned.key)](
                                                      const Result<http::Response>& response) {
     if (response) accepted(traffic, response.value(), key);
-    finished(traffic, now, response);
+    finished(traffic, now, 0, response);
   });
 }
 
@@ -170,7 +179,8 @@ void Driver::accepted(std::size_t traffic, const http::Response& response, std::
   if (id) seen_.traffic[traffic].messages.emplace(*id, std::move(key));
 }
 
-void Driver::finished(std::size_t traffic, Time sent_at, const Result<http::Response>& response) {
+void Driver::finished(std::size_t traffic, Time sent_at, std::uint64_t number,
+                      const Result<http::Response>& response) {
   TrafficSeen& seen = seen_.traffic[traffic];
   if (!response) {
     ++seen.unanswered;
@@ -179,6 +189,9 @@ void Driver::finished(std::size_t traffic, Time sent_at, const Result<http::Resp
   const Duration took = parts_.environment.scheduler.now() - sent_at;
   seen.latencies_ns.push_back(static_cast<std::uint64_t>(took.count()));
   ++seen.statuses[response.value().status];
+  if (compared_[traffic]) {
+    seen.replies[number] = std::to_string(response.value().status) + " " + response.value().body;
+  }
   const std::string_view location = header_of(response.value(), "Location");
   if (response.value().status == 202 && !location.empty()) {
     Command& command = seen.commands[std::string(location)];

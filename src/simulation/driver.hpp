@@ -30,8 +30,9 @@ struct TrafficSeen {
   std::uint64_t sent = 0;        // Resent ones included.
   std::uint64_t unanswered = 0;  // Cut or timed out: no HTTP status came.
   std::map<int, std::uint64_t> statuses;
-  std::vector<std::uint64_t> latencies_ns;  // Of the answered ones.
-  std::map<std::string, Command> commands;  // By Location: a resent command counts once.
+  std::map<std::uint64_t, std::string> replies;  // By number; only of those that are compared.
+  std::vector<std::uint64_t> latencies_ns;       // Of the answered ones.
+  std::map<std::string, Command> commands;       // By Location: a resent command counts once.
   // What SQS accepted, and the key of the record it is to write: likewise.
   std::map<Id, std::string> messages;
 };
@@ -77,7 +78,8 @@ class Driver {
   void run_traffic(const nlohmann::json& ids);
   void arm(std::size_t traffic);
   void send(std::size_t traffic, Traffic::Planned planned);
-  void finished(std::size_t traffic, Time sent_at, const Result<http::Response>& response);
+  void finished(std::size_t traffic, Time sent_at, std::uint64_t number,
+                const Result<http::Response>& response);
   void accepted(std::size_t traffic, const http::Response& response, std::string key);
   void one_less();
   void advance(const nlohmann::json& step);
@@ -95,6 +97,7 @@ class Driver {
   std::vector<std::unique_ptr<Traffic>> traffic_;
   std::vector<std::shared_ptr<stores::Store::Follower>> followers_;
   Seen seen_;
+  std::vector<bool> compared_;  // Of each traffic, whether its replies are.
   QueueLedger ledger_;
   std::function<void(const telemetry::Record&)> on_record_;
   std::size_t step_ = 0;

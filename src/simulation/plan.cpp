@@ -214,6 +214,7 @@ Traffic::Planned Traffic::next(Time now) {
   };
 
   Planned planned;
+  planned.number = n;
   planned.request = send_ ? send_->render(lookup) : render_request(lookup);
   if (send_) planned.key = send_->key(lookup);
   planned.resend = resend_parts_per_million_ > 0 && values_.chance(resend_parts_per_million_);

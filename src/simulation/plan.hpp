@@ -87,6 +87,7 @@ class Traffic {
     http::ClientRequest request;  // `url` is the target alone.
     bool resend = false;          // To be sent a second time a little later.
     std::string key;              // Of the record that the message of a `send` is to write.
+    std::uint64_t number = 0;     // Of the traffic's requests, from 1.
   };
   bool sends() const { return send_.has_value(); }  // To the inside port; else to the gateway.
   Planned next(Time now);

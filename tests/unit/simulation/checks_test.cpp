@@ -83,6 +83,21 @@ TEST_CASE_FIXTURE(Bench, "checks: queue.fifo_per_group fails when a message over
   CHECK(verdict(one) == Verdict::fail);
 }
 
+TEST_CASE_FIXTURE(Bench, "checks: http.same fails when a reply differs, or one is missing") {
+  seen.traffic.emplace_back().id = "u";
+  const char* same = R"({"check": "http.same", "of": ["t", "u"]})";
+  CHECK(verdict(same) == Verdict::unknown);
+  seen.traffic[0].replies = {{1, "200 a"}, {2, "200 b"}};
+  seen.traffic[1].replies = {{2, "200 b"}, {1, "200 a"}};
+  CHECK(verdict(same) == Verdict::pass);
+  CHECK(result(same).samples == 2);
+  seen.traffic[1].replies[2] = "404 b";
+  CHECK(verdict(same) == Verdict::fail);
+  CHECK(result(same).figures.ends_with("first: request 2"));
+  seen.traffic[1].replies.erase(2);
+  CHECK(verdict(same) == Verdict::fail);
+}
+
 TEST_CASE_FIXTURE(Bench, "checks: queue.one_lease fails when a message comes too soon") {
   const char* all = R"({"check": "queue.one_lease"})";
   const char* other = R"({"check": "queue.one_lease", "queue": "q.fifo"})";
