@@ -292,9 +292,6 @@ void AsyncInvocations::State::ended(std::uint64_t number, const Direct& direct,
   runs.erase(found);
   run->renewal.stop();
   host.release(run->function);
-  if (const auto feed = feeds.find(run->function); feed != feeds.end()) {
-    feed->second->pause.stop();  // There is a place now.
-  }
   const queue::Queue* const queue = find(run->function);
   if (queue == nullptr || queue->created() != run->queue_made) return;
   if (const auto feed = feeds.find(run->function); feed != feeds.end()) {
