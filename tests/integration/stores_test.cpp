@@ -35,6 +35,14 @@ exports.handler = async (event) => {
                                       b.put('profile', 'waited', { age: 1 })]);
     return seen.changes;
   }
+  if (body.do === 'register') {
+    const b = store('B');
+    const { key } = await store('A').put('person', body.cpf, { name: body.name }, { once: once(event) });
+    const { next } = await b.changes({ after: 'latest' });
+    await Promise.all([b.changes({ after: next, wait: 5 }),
+                       b.append('profile', key, 'tags', 'node', { once: once(event, 'tag') })]);
+    return {};
+  }
   if (body.do === 'fail once') {
     await store('B').append('profile', 'again', 'tags', 'x', { once: once(event) });
     if (!failed) { failed = true; throw new Error('after the effect'); }
@@ -71,11 +79,23 @@ def call(event, it):
         options["once"] = once(event, options["once"])
     result = getattr(store(it["store"]), it["call"])(*it["args"], **options)
     return list(result) if it["call"] == "all" else result
+def denial(what):
+    try:
+        what()
+    except DataError as error:
+        return error
 def handler(event, context):
     global failed
     body = json.loads(event["body"])
     if body == {"do": "token"}:
         return {"token": os.environ["PORTEIRO_DATA_TOKEN"]}
+    if type(body) is dict and body["do"] == "register":
+        person = {"cpf": body["cpf"], "name": body["name"]}
+        store("A").batch([{"put": "person", "document": person}], once=once(event))
+        found = store("A").query("person", where={"cpf": body["cpf"]})["records"][0]
+        store("B").append("profile", found["key"], "tags", "python", once=once(event, "tag"))
+        print("the denial:", denial(lambda: store("A").get("person", body["cpf"])))
+        return {}
     if body == {"do": "fail once"}:
         store("B").append("profile", "again", "tags", "x", once=once(event))
         if not failed:
@@ -310,6 +330,49 @@ TEST_CASE("stores: an effect with the event's key happens once, though the event
   CHECK(w.ask("node", {{"do", "fail once"}})["tags"] == json({"x"}));
   CHECK(w.ask("python", {{"do", "fail once"}})["tags"] == json({"x", "x"}));
   w.porteiro->stop();
+}
+
+TEST_CASE(
+    "stores: in virtual time the same comes again, and what is restricted gets nowhere else") {
+  Workers w;
+  w.porteiro->stop();
+  json sealed = config("layer");
+  for (json& route : sealed["gateway"]["routes"]) route["seal"] = "vault";
+  write_file(w.directory.path("sealed.json"), sealed.dump());
+  json traffic = json::array(), expect = json::array(), ids = json::array();
+  for (const std::string language : {"node", "python"}) {
+    ids.push_back(language);
+    const json body = {{"do", "register"}, {"cpf", "{{cpf}}"}, {"name", "{{name}}"}};
+    traffic.push_back(
+        {{"id", language},
+         {"count", 10},
+         {"arrival", {{"poisson", "5/s"}}},
+         {"request", {{"method", "POST"}, {"path", "/v1/" + language}, {"body", body}}}});
+    expect.push_back({{"check", "http.ratio"}, {"of", language}, {"status", "200"}, {"min", 1.0}});
+  }
+  expect.push_back({{"check", "secrets.no_plaintext"},
+                    {"class", "restricted"},
+                    {"in", {"disk", "queue", "logs", "traces", "report"}}});
+  const json canary{{"class", "restricted"}, {"canary", true}};
+  json cpf = canary, name = canary;
+  cpf["gen"] = "cpf";
+  name["gen"] = "name";
+  const json scenario{{"name", "a test"},
+                      {"config", "sealed.json"},
+                      {"limits", {{"wall", "5m"}}},
+                      {"data", {{"cpf", cpf}, {"name", name}}},
+                      {"traffic", traffic},
+                      {"steps", {{{"run", ids}}, {{"advance", "idle"}, {"max", "5m"}}}},
+                      {"expect", expect}};
+  write_file(w.directory.path("scenario.json"), scenario.dump());
+  const Finished done = run(w.loop,
+                            {.arguments = {"run", w.directory.path("scenario.json"), "--seeds",
+                                           "1-2", "--check-determinism"},
+                             .environment = {},
+                             .directory = {}},
+                            120s);
+  INFO(done.out, done.err);
+  CHECK(done.code == 0);
 }
 
 }  // namespace porteiro::integration
