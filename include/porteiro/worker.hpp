@@ -184,7 +184,7 @@ class Connection {
   std::string buffer_;
 };
 
-inline std::string quoted(std::string_view text) {
+inline std::string json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -204,7 +204,7 @@ inline void tell_error(Connection& api, const std::string& id, const std::string
   const std::string plain = type.substr(0, type.find_first_of("\r\n"));
   api.ask("POST", base_path + "invocation/" + id + "/error",
           "Lambda-Runtime-Function-Error-Type: " + plain + "\r\n",
-          "{\"errorType\":" + quoted(plain) + ",\"errorMessage\":" + quoted(message) + "}");
+          "{\"errorType\":" + json_text(plain) + ",\"errorMessage\":" + json_text(message) + "}");
 }
 
 inline Invocation next(Connection& api) {

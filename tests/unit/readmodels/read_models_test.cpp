@@ -346,6 +346,9 @@ struct FickleStore final : stores::Store {
     ++queries;
     inner.query(collection, std::move(query), trace, std::move(done));
   }
+  Result<std::string> known_key(std::string_view collection, std::string_view key) const override {
+    return inner.known_key(collection, key);
+  }
   void batch(stores::Batch batch, Id trace, Done<stores::Committed> done) override {
     inner.batch(std::move(batch), trace, std::move(done));
   }

@@ -28,8 +28,8 @@ std::string limit(const porteiro::worker::Invocation& invocation) {
     income += each.at("monthly_cents").get<std::int64_t>();
   }
   const int score = profile.value("score", 0);
-  const Band& band =
-      *std::find_if(bands.begin(), bands.end(), [&](const Band& each) { return score > each.above; });
+  const Band& band = *std::find_if(bands.begin(), bands.end(),
+                                   [&](const Band& each) { return score > each.above; });
   const std::int64_t cents = income * band.hundredths / 100;
   const json body{{"band", band.name}, {"limit_cents", cents}};
   return json{{"statusCode", 200},
