@@ -133,6 +133,15 @@ std::string example_path() { return fs::absolute(example).string(); }
 
 std::string example_variant(const std::string& path, const std::function<void(json&)>& change) {
   json config = json::parse(read_file(example), nullptr, true, true);
+  // Its folders are beside the example, wherever the variant is.
+  const fs::path folder = fs::path(example_path()).parent_path();
+  for (json& function : config["functions"]) {
+    if (function.contains("code")) {
+      function["code"] = folder / function["code"].get<std::string>();
+    }
+    if (!function.contains("layers")) continue;
+    for (json& layer : function["layers"]) layer = folder / layer.get<std::string>();
+  }
   change(config);
   write_file(path, config.dump(2));
   return path;

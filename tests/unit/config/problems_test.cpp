@@ -419,7 +419,8 @@ const BadPart bad_scenarios[] = {
      "did you mean \"disk\"?\n"
      "f: /expect/8/effect: \"A\" is not of the right form, for example \"A.person\"\n"
      "f: /expect/9/eq: \"0x12\" is not of the right form, for example \"00c0ffee00c0ffee\"\n"
-     "f: /expect/10/check: \"quiesce\" is not \"http.ratio\", \"latency\", \"delivery.no_loss\", "
+     "f: /expect/10/check: \"quiesce\" is not \"http.ratio\", \"http.same\", \"latency\", "
+     "\"delivery.no_loss\", "
      "\"effect.once\", \"dlq.count\", \"queue.fifo_per_group\", \"queue.one_lease\", "
      "\"queue.depth\", \"delivery.attempts\", \"secrets.no_plaintext\", \"reached\", "
      "\"history.hash\" or \"quiesces\"; did you mean \"quiesces\"?"},

@@ -136,7 +136,7 @@ TEST_CASE("private_ports: trailers are bounded, and what is no header is refused
   CHECK(requests == 0);
 }
 
-TEST_CASE("private_ports: bodies up to 8 MiB and error headers of 1 MiB are taken") {
+TEST_CASE("private_ports: bodies up to 32 MiB and error headers of 1 MiB are taken") {
   Fixture fixture;
   std::size_t body = 0, header = 0;
   const Port port = fixture.open([&](const http::Request& request, http::Responder respond) {
@@ -144,19 +144,19 @@ TEST_CASE("private_ports: bodies up to 8 MiB and error headers of 1 MiB are take
     header = request.header("lambda-runtime-function-xray-error-cause").size();
     respond({});
   });
-  std::string request = "POST /error HTTP/1.1\r\nHost: x\r\nContent-Length: 8388608\r\n";
+  std::string request = "POST /error HTTP/1.1\r\nHost: x\r\nContent-Length: 33554432\r\n";
   request += "Lambda-Runtime-Function-XRay-Error-Cause: " + std::string(1U << 20, 'c') + "\r\n\r\n";
-  request += std::string(8U << 20, 'b');
+  request += std::string(32U << 20, 'b');
   RawClient client(port_of(*port));
   std::size_t sent = 0;
   fixture.until([&] {
     sent += client.send_some(std::string_view(request).substr(sent));
     return client.count("HTTP/1.1 200 OK") == 1;
   });
-  CHECK(body == 8U << 20);
+  CHECK(body == 32U << 20);
   CHECK(header == 1U << 20);
   RawClient larger(port_of(*port));
-  larger.send("POST /error HTTP/1.1\r\nHost: x\r\nContent-Length: 8388609\r\n\r\n");
+  larger.send("POST /error HTTP/1.1\r\nHost: x\r\nContent-Length: 33554433\r\n\r\n");
   fixture.until([&] { return larger.closed(); });
   CHECK(larger.received().starts_with("HTTP/1.1 413 "));
 }
