@@ -263,6 +263,7 @@ void AsyncInvocations::State::run(const std::string& function, queue::Delivery d
   direct->request = ticket.request;
   direct->payload = delivery.message.body;
   direct->client_context = ticket.context;
+  direct->qualifier = ticket.qualifier;
   run->queue_made = find(function)->created();
   run->delivery = std::move(delivery);
   run->ticket = std::move(ticket);

@@ -53,6 +53,12 @@ std::string qualified(const ExternalOptions& options) {
   return options.version == "$LATEST" ? options.name : options.name + ":" + options.version;
 }
 
+// As it was asked for: an alias stays an alias.
+std::string asked_for(const Invocation& invocation, const ExternalOptions& options) {
+  const bool named = invocation.direct && !invocation.direct->qualifier.empty();
+  return named ? options.name + ":" + invocation.direct->qualifier : qualified(options);
+}
+
 // What the functions of one config share with each of their workers. Outlives them.
 struct Common {
   const ExternalOptions options;
@@ -230,7 +236,10 @@ void ExternalWorker::fail_soon(Error why) {
 // Once. It may end this worker's life.
 void ExternalWorker::start_ended(std::optional<Failure> failure) {
   init_timer_.stop();
-  if (failure) alive_ = false;
+  if (failure) {
+    alive_ = false;
+    failure->log_tail = output_.tail("");
+  }
   auto started = std::exchange(callbacks_.started, nullptr);
   if (started) started(std::move(failure));
 }
@@ -282,7 +291,7 @@ void ExternalWorker::invoke(std::shared_ptr<const Invocation> invocation, Comple
   began_ = now();
   const std::string id = to_uuid(invocation_->id);
   output_.begin(id, invocation_->event().correlation);
-  output_.append_tail("START RequestId: " + id + " Version: $LATEST");
+  output_.append_tail("START RequestId: " + id + " Version: " + common_.options.version);
   make_payload(invocation_, common_.options, common_.surroundings, common_.services,
                [this, weak = std::weak_ptr(life_),
                 of = std::weak_ptr(invocation_)](Result<std::string> payload) {
@@ -301,7 +310,7 @@ void ExternalWorker::give(std::string payload) {
   given.headers = {{"Lambda-Runtime-Aws-Request-Id", given.id},
                    {"Lambda-Runtime-Deadline-Ms", milliseconds_of(invocation.deadline)},
                    {"Lambda-Runtime-Invoked-Function-Arn",
-                    function_arn(common_.surroundings, qualified(common_.options))},
+                    function_arn(common_.surroundings, asked_for(invocation, common_.options))},
                    {"Lambda-Runtime-Trace-Id", trace_header(invocation.event().correlation)},
                    {"Porteiro-Now-Ms", milliseconds_of(now())},
                    {"Porteiro-Seed", std::to_string(seed)}};
@@ -407,7 +416,8 @@ class ExternalWorkers final : public Workers {
   std::unique_ptr<Worker> start(Callbacks callbacks) override {
     const std::string day = to_rfc3339(common_.environment().scheduler.now()).substr(0, 10);
     std::string stream = day.substr(0, 4) + "/" + day.substr(5, 2) + "/" + day.substr(8, 2);
-    stream += "/[$LATEST]" + to_text(make_id(common_.environment().entropy));
+    stream +=
+        "/[" + common_.options.version + "]" + to_text(make_id(common_.environment().entropy));
     return std::make_unique<ExternalWorker>(common_, std::move(callbacks), stream);
   }
   std::uint64_t version() override { return watch_.version(); }

@@ -22,6 +22,12 @@ Reply garbage(const Run& run) {
 
 std::string label(const FunctionOptions& options) { return "function=\"" + options.name + "\""; }
 
+// Why no worker could be started, to whoever invoked the function by the Lambda service.
+void tell(Direct& direct, const Failure& failure) {
+  direct.error = failure.object;
+  direct.log_tail = failure.log_tail;
+}
+
 }  // namespace
 
 Pool::Pool(Shared& shared, FunctionOptions options)
@@ -91,7 +97,7 @@ bool Pool::cannot_start() const {
 // Nobody waits for a start that will fail: others may use the same queue.
 void Pool::refuse(Run& run) {
   run.outside = true;
-  if (run.invocation.direct) run.invocation.direct->error = crew_->last_failure().object;
+  if (run.invocation.direct) tell(*run.invocation.direct, crew_->last_failure());
   deliver(run, crew_->last_failure().error, false);
 }
 
@@ -161,7 +167,7 @@ void Pool::worker_started(const std::shared_ptr<Run>& run, Duration work,
   const Duration took = shared_.services.environment.scheduler.now() - run->started;
   *counters_.cold_us += static_cast<std::uint64_t>(took / std::chrono::microseconds(1));
   if (!failure) return enter(run, work);
-  if (run->invocation.direct) run->invocation.direct->error = failure->object;
+  if (run->invocation.direct) tell(*run->invocation.direct, *failure);
   Error why = failure->error;
   crew_->start_failed(std::move(*failure));
   settle(run, std::move(why));

@@ -39,6 +39,7 @@ struct Reply {
 // beside the reply, which is set when it ends.
 struct Direct {
   Id request{};                    // What the invocation is called; zero: that is left open.
+  std::string qualifier{};         // The version or alias that was asked for; empty: none was.
   std::string payload{};           // JSON.
   std::string client_context{};    // JSON; empty: none.
   std::string cognito_identity{};  // Likewise.

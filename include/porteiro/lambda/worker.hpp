@@ -31,6 +31,7 @@ class Worker {
 struct Failure {
   Error error;
   std::string object;
+  std::string log_tail{};  // Of a start that failed: what the program wrote, masked.
 };
 
 // How the workers of one function come to be.

@@ -136,6 +136,7 @@ Answer<Output> run(Call& call, const Order& order, Format format) {
   direct->request = service.new_id();
   direct->payload = payload;
   direct->client_context = order.context;
+  direct->qualifier = order.reference.qualifier;
   const auto pending = service.postpone(call);
   service.parts.host.invoke(
       key, direct,

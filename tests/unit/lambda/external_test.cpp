@@ -146,6 +146,34 @@ TEST_CASE("external: the data API knows its caller, with a token of its own that
   CHECK(o.child(1).variable("PORTEIRO_DATA_TOKEN") != calls[0].token);
 }
 
+TEST_CASE("external: a function is told the version or alias that was asked for") {
+  Outside o;
+  o.external.version = "3";
+  o.make();
+  const auto told = [&](const std::string& qualifier) {
+    auto direct = std::make_shared<Direct>(Direct{.qualifier = qualifier, .payload = "{}"});
+    o.b.functions->invoke("f", direct, [](const Result<Reply>&) {});
+    o.b.settle();
+    CHECK(direct->log_tail.find(" Version: 3\n") != std::string::npos);
+    return Outside::header(o.invocations.back(), "Lambda-Runtime-Invoked-Function-Arn");
+  };
+  CHECK(told("").ends_with(":function:f:3"));
+  CHECK(told("live").ends_with(":function:f:live"));
+  CHECK(o.child().variable("AWS_LAMBDA_LOG_STREAM_NAME").find("/[3]") != std::string::npos);
+}
+
+TEST_CASE("external: the log of a start that fails goes to whoever invoked the function") {
+  Outside o;
+  o.children.processes.script = [](VirtualChild& child) {
+    child.write("no such module 11144477735\n", VirtualChild::Stream::err);
+    child.exit(13);
+  };
+  o.make();
+  for (int i = 0; i < 2; ++i) {  // The second while starts pause.
+    CHECK(o.invoke()->log_tail == "no such module ***\n");
+  }
+}
+
 TEST_CASE("external: programs of the runtimes, and AWS's own clients where they are installed") {
   const auto command = [](const std::function<void(Outside&)>& change) {
     Outside o;
