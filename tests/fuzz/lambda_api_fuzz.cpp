@@ -66,7 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string input(reinterpret_cast<const char*>(data), size);
   const std::size_t line = std::min(input.find('\n'), input.size());
   const std::size_t space = std::min(input.find(' '), line);
-  const std::string target = input.substr(std::min(space + 1, line), line - std::min(space + 1, line));
+  const std::string target =
+      input.substr(std::min(space + 1, line), line - std::min(space + 1, line));
   LambdaWorld world;
   const std::string reply =
       world.send(input.substr(0, space), target, input.substr(std::min(line + 1, input.size())));

@@ -48,7 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::size_t line = std::min(text.find('\n'), text.size());
     const auto pattern = Pattern::parse_for_queue(text.substr(0, line));
     if (pattern) {
-      static_cast<void>(pattern.value().matches_message(text.substr(std::min(line + 1, text.size()))));
+      static_cast<void>(
+          pattern.value().matches_message(text.substr(std::min(line + 1, text.size()))));
     }
   } else if (input[0] == 'z') {
     static_cast<void>(unpack(text, {}, [](const ArchiveFile& file) -> Result<void> {

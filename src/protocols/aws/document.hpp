@@ -7,7 +7,6 @@
 namespace porteiro::protocols::aws {
 
 inline constexpr std::size_t document_bytes_max = 8192;  // A policy's (Amazon SQS quotas).
-inline constexpr int document_depth_max = 64;            // Ours: trees are walked by recursion.
 
 // False: longer or deeper than a document may be. Says nothing of whether it is JSON.
 bool is_bounded(std::string_view text);
