@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "admin/origin.hpp"
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/origin.hpp"
 
 namespace porteiro::admin {
 namespace {
@@ -290,7 +290,7 @@ Admin::Admin(telemetry::Telemetry& telemetry, events::EventLog& events, queue::Q
     : telemetry_(telemetry), events_(events), queues_(queues), hooks_(std::move(hooks)) {}
 
 void Admin::handle(const http::Request& request, http::Responder respond) {
-  if (!is_local(request)) {
+  if (!http::is_local(request)) {
     return respond(http::problem(
         403, "Host and Origin have to be localhost, 127.0.0.1, [::1] or a name under .localhost"));
   }

@@ -8,6 +8,7 @@
 #include "emulator/client_functions.hpp"
 #include "emulator/manifest.hpp"
 #include "porteiro/admin/admin.hpp"
+#include "porteiro/base/origin.hpp"
 #include "porteiro/events/event_log.hpp"
 #include "porteiro/protocols/data.hpp"
 
@@ -36,7 +37,7 @@ class Assembly final : public Emulator {
     gateway_->handle(request, std::move(respond));
   }
   void handle_inside(const http::Request& request, http::Responder respond) override {
-    if (!admin::is_foreign_page(request) && handle_service(request, respond)) return;
+    if (!http::is_foreign_page(request) && handle_service(request, respond)) return;
     admin_->handle(request, std::move(respond));
   }
 

@@ -14,6 +14,7 @@
 #include "lambda/payload.hpp"
 #include "lambda/runtime_api.hpp"
 #include "lambda/sandbox.hpp"
+#include "porteiro/base/origin.hpp"
 
 namespace porteiro::lambda {
 namespace {
@@ -211,6 +212,9 @@ void ExternalWorker::output(Stream stream, std::string_view bytes) {
 
 // All that a worker may reach is behind its port, so that porteiro knows who asks.
 void ExternalWorker::handle(const http::Request& request, http::Responder respond) {
+  if (http::is_foreign_page(request)) {
+    return respond(http::problem(403, "pages of other sites may not ask here"));
+  }
   asked_ = true;
   const Surroundings& surroundings = common_.surroundings;
   if (surroundings.data && is_data(request)) {

@@ -18,10 +18,6 @@ struct Hooks {
   std::function<void(UniqueFunction<void(Result<void>)>)> reset;
 };
 
-// A browser sent it, from a page that is not of this machine. Forms need no leave to post anywhere:
-// what they would do to a local service, this is to stop.
-bool is_foreign_page(const http::Request& request);
-
 class Admin {
  public:
   // Borrows the three; the hooks may be called as long as it lives.

@@ -174,6 +174,23 @@ TEST_CASE("external: the log of a start that fails goes to whoever invoked the f
   }
 }
 
+TEST_CASE("external: a page in somebody's browser gets nothing from a worker's port") {
+  Outside o;
+  int status = 0;
+  o.handler = [&](VirtualChild& child, const http::Response& next) {
+    o.ask(child, "GET", "invocation/next", {},
+          [&, next](const http::Response& refused) {
+            status = refused.status;
+            o.respond(child, next, "1");
+          },
+          {{"Origin", "https://example.org"}});
+  };
+  o.make();
+  o.invoke();
+  CHECK(status == 403);
+  CHECK(o.out == std::vector<std::string>{"1"});
+}
+
 TEST_CASE("external: programs of the runtimes, and AWS's own clients where they are installed") {
   const auto command = [](const std::function<void(Outside&)>& change) {
     Outside o;

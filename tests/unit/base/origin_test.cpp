@@ -1,10 +1,8 @@
-#include "admin/origin.hpp"
+#include "porteiro/base/origin.hpp"
 
 #include <doctest/doctest.h>
 
-#include "porteiro/admin/admin.hpp"
-
-namespace porteiro::admin {
+namespace porteiro::http {
 
 TEST_CASE("origin: which hosts are this machine's own") {
   for (const char* host :
@@ -53,4 +51,4 @@ TEST_CASE("origin: every Host and Origin of a request counts") {
   CHECK_FALSE(local({{"Host", ""}}));
 }
 
-}  // namespace porteiro::admin
+}  // namespace porteiro::http

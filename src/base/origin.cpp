@@ -1,11 +1,9 @@
-#include "admin/origin.hpp"
+#include "porteiro/base/origin.hpp"
 
 #include <algorithm>
 #include <string>
 
-#include "porteiro/admin/admin.hpp"
-
-namespace porteiro::admin {
+namespace porteiro::http {
 namespace {
 
 std::string lowered(std::string_view text) {
@@ -58,7 +56,7 @@ bool is_local_host(std::string_view text) {
          is_name(host);
 }
 
-bool is_local(const http::Request& request) {
+bool is_local(const Request& request) {
   return std::all_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
     if (header.name.size() > 6) return true;
     const std::string name = lowered(header.name);
@@ -67,7 +65,7 @@ bool is_local(const http::Request& request) {
   });
 }
 
-bool is_foreign_page(const http::Request& request) {
+bool is_foreign_page(const Request& request) {
   const std::string_view origin = request.header("origin");
   if (!origin.empty() && !is_local_origin(lowered(origin))) return true;
   // A browser that follows a link or loads an image says so here only; one that was lied to about
@@ -77,4 +75,4 @@ bool is_foreign_page(const http::Request& request) {
   return lowered(site) == "cross-site" || !is_local(request);
 }
 
-}  // namespace porteiro::admin
+}  // namespace porteiro::http
