@@ -114,7 +114,9 @@ Result<void> each(void* archive, const std::function<Result<void>(const Entry&)>
   for (int state = unzGoToFirstFile(archive); state != UNZ_END_OF_LIST_OF_FILE;
        state = unzGoToNextFile(archive)) {
     if (state != UNZ_OK) return broken("its directory is damaged");
-    PORTEIRO_TRY(const Entry entry, current(archive));
+    PORTEIRO_TRY(Entry entry, current(archive));
+    if (entry.name == "./") continue;
+    while (entry.name.starts_with("./")) entry.name.erase(0, 2);  // As some zip "./file".
     PORTEIRO_TRY(visit(entry));
   }
   return ok();

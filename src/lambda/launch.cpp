@@ -177,7 +177,8 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
   variables.set("LANG", "en_US.UTF-8");
   std::string path = joined(layers_of(options, "/bin"));
   if (!path.empty()) path += ':';
-  variables.set("PATH", path + surroundings.path);
+  path += surroundings.path;
+  variables.set("PATH", path);
   std::string libraries = joined(layers_of(options, "/lib"));
   if (!options.code.empty()) {
     libraries.insert(0, code.seen + ":" + code.seen + "/lib" + (libraries.empty() ? "" : ":"));
@@ -189,7 +190,9 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
     variables.set("PYTHONHASHSEED", "0");  // Else sets and dicts of Python have an order by chance.
   }
   for (const auto& [name, value] : options.environment) {
-    if (!is_reserved(name)) variables.set(name, value);
+    if (is_reserved(name)) continue;
+    // Interpreters are found in any case.
+    variables.set(name, name == "PATH" ? value + ":" + path : value);
   }
   return variables.texts();
 }

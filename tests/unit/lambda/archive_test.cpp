@@ -73,6 +73,16 @@ TEST_CASE("archive: what leads out of the folder is refused before anything is h
   CHECK(refusal(Zip().add("a", "1").add("a/b", "2").close()) == Errc::invalid);
 }
 
+TEST_CASE("archive: names may begin with the folder itself") {
+  const Unpacked out =
+      unpacked(Zip().add("./", "").add("./app.py", "1").add("././lib/a", "2").close());
+  REQUIRE(out.result);
+  CHECK(out.files.size() == 2);
+  CHECK(out.files.contains("app.py"));
+  CHECK(out.files.contains("lib/a"));
+  CHECK(refusal(Zip().add("./../up", "1").close()) == Errc::invalid);
+}
+
 TEST_CASE("archive: limits hold for what is unpacked") {
   const std::string zeros = Zip().add("zeros", std::string(1'000'000, '\0')).close();
   CHECK(zeros.size() < 10'000);

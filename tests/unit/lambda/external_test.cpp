@@ -191,6 +191,15 @@ TEST_CASE("external: a page in somebody's browser gets nothing from a worker's p
   CHECK(o.out == std::vector<std::string>{"1"});
 }
 
+TEST_CASE("external: a PATH of the function's own goes before the one that finds its runtime") {
+  Outside o;
+  o.surroundings.path = "/usr/bin";
+  o.external.environment = {{"PATH", "/code/tools"}};
+  o.make();
+  o.invoke();
+  CHECK(o.child().variable("PATH") == "/code/tools:/usr/bin");
+}
+
 TEST_CASE("external: programs of the runtimes, and AWS's own clients where they are installed") {
   const auto command = [](const std::function<void(Outside&)>& change) {
     Outside o;
