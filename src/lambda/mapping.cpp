@@ -108,8 +108,7 @@ bool Mapping::room() const {
 
 // Functions outside begin with a few workers, and get more while there is work for them.
 std::size_t Mapping::batches_max() const {
-  const std::size_t most =
-      options_.concurrency_max > 0 ? options_.concurrency_max : std::size_t{unlimited};
+  const std::size_t most = options_.concurrency_max > 0 ? options_.concurrency_max : unlimited;
   if (!pool_->outside() || running_ == 0) return most;
   const Duration busy = shared_.services.environment.scheduler.now() - busy_since_;
   const auto seconds = static_cast<std::size_t>(busy / std::chrono::seconds(1));

@@ -49,8 +49,9 @@ struct Route {
   bool has_body = false;
   std::vector<std::string> query;  // The query parameters the event takes; others are left out, as
                                    // what a client puts there by mistake must not be kept.
-  // The headers the event takes, in lower case; others are left out, too, and credentials never go
-  // in. They do not count when a request is compared with one under the same idempotency key.
+  // The headers the event takes, in lower case; others are left out, too. None that holds a
+  // credential: the caller sees to that. They do not count when a request is compared with one
+  // under the same idempotency key.
   std::vector<std::string> headers;
   std::string model;      // A read model serves it at once; then event and queue are empty.
   std::string model_key;  // The path parameter that is its key.

@@ -2,7 +2,6 @@
 import io
 import json
 import threading
-import time
 import unittest
 import uuid
 import zipfile
@@ -97,23 +96,35 @@ class Lambda(SqsTest):
         return True
 
     def test_code_outlives_its_change_while_it_runs(self):
+        began, go = self.queue(), self.queue()
         files = {"app_py": """
-import time
+import json, os, urllib.request
+def ask(action, **body):
+    return json.load(urllib.request.urlopen(urllib.request.Request(
+        os.environ["AWS_ENDPOINT_URL"], json.dumps(body).encode(),
+        {"X-Amz-Target": "AmazonSQS." + action, "Content-Type": "application/x-amz-json-1.0"})))
 def handler(event, context):
-    time.sleep(1)
+    ask("SendMessage", QueueUrl=event["began"], MessageBody="began")
+    ask("ReceiveMessage", QueueUrl=event["go"], WaitTimeSeconds=20)
     import helper
     return helper.value
 """, "helper_py": "value = 'old'"}
-        name = self.create(Code={"ZipFile": archive(**files)})
+        name = self.create(Code={"ZipFile": archive(**files)}, Timeout=30)
         replies = []
-        running = threading.Thread(target=lambda: replies.append(self.invoke(name, {})[1]))
+
+        def run():
+            replies.append(self.invoke(name, {"began": began, "go": go})[1])
+
+        running = threading.Thread(target=run)
         running.start()
-        time.sleep(0.5)
+        self.receive_one(began)
         files["helper_py"] = "value = 'new'"
         self.functions.update_function_code(FunctionName=name, ZipFile=archive(**files))
+        self.send(go, "go")
         running.join()
         self.assertEqual(replies, ["old"])
-        self.assertEqual(self.invoke(name, {})[1], "new")
+        self.send(go, "go")
+        self.assertEqual(self.invoke(name, {"began": began, "go": go})[1], "new")
 
     def test_invocations(self):
         name = self.create(Environment={"Variables": {"STAGE": "test"}})
