@@ -7,6 +7,9 @@
 namespace porteiro::lambda {
 namespace {
 
+// For one invocation. A program that ends as soon as it has asked for work gets no more of it.
+constexpr std::uint32_t lost_workers_max = 3;
+
 Id trace_of(const Run& run) {
   return run.invocation.events.empty() ? Id{} : run.invocation.events.front().correlation;
 }
@@ -194,7 +197,8 @@ void Pool::call(const std::shared_ptr<Run>& run) {
 }
 
 void Pool::completed(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
-  if (run->worker && run->worker->never_began()) return begin_again(run);
+  const bool lost = run->worker && run->worker->never_began();
+  if (lost && ++run->lost <= lost_workers_max) return begin_again(run);
   Environment& env = shared_.services.environment;
   const Fault fault = env.strike(FaultPoint::worker_effect_done_ack_pending, options_.name);
   switch (fault.kind) {

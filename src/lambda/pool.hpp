@@ -39,6 +39,7 @@ struct Run {
   Pool* pool = nullptr;      // Null: waits, has ended or is abandoned.
   std::size_t position = 0;  // Among the pool's active ones.
   std::uint32_t attempt = 1;
+  std::uint32_t lost = 0;  // Workers that ended before they got it.
   Time started;
   bool timed = false;  // In the list of those whose time-out runs.
   bool hangs = false;  // By a fault: the function is not called.

@@ -490,6 +490,37 @@ TEST_CASE("crew: a queue's batches begin with five workers, and get five more ea
   CHECK(o.stage.alive.size() == 15);  // Warm ones did the rest.
 }
 
+TEST_CASE("crew: workers that end before they get an invocation are not started for ever") {
+  struct Doomed final : Worker {
+    void invoke(std::shared_ptr<const Invocation>, Completion done) override {
+      done(error(Errc::unavailable, "ended"));
+    }
+    bool alive() const override { return false; }
+    bool never_began() const override { return true; }
+    void stop() override {}
+  };
+  struct DoomedWorkers final : Workers {
+    DoomedWorkers(Scheduler& scheduler_, int& starts_) : scheduler(scheduler_), starts(starts_) {}
+    std::unique_ptr<Worker> start(Callbacks callbacks) override {
+      REQUIRE(++starts < 100);
+      scheduler.post([callbacks = std::make_shared<Callbacks>(std::move(callbacks))] {
+        callbacks->started(std::nullopt);
+      });
+      return std::make_unique<Doomed>();
+    }
+    std::uint64_t version() override { return 1; }
+    Scheduler& scheduler;
+    int& starts;
+  };
+  Outside o;
+  int starts = 0;
+  auto workers = std::make_unique<DoomedWorkers>(o.b.world.scheduler, starts);
+  REQUIRE(o.b.functions->create(o.options, std::move(workers)).has_value());
+  o.invoke();
+  CHECK(starts == 4);
+  CHECK(o.out == std::vector<std::string>{"unavailable"});
+}
+
 TEST_CASE("crew: a reset ends all workers, busy ones too, and forgets their outcome") {
   Outside o;
   o.make();
