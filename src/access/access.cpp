@@ -1,5 +1,6 @@
 #include "porteiro/access/access.hpp"
 
+#include <array>
 #include <utility>
 
 namespace porteiro::access {
@@ -23,6 +24,11 @@ std::string denial(const Principal& who, std::string_view action, std::string_vi
 }
 
 }  // namespace
+
+std::string_view to_string(Zone zone) {
+  constexpr std::array<std::string_view, 3> names{"public", "private", "data"};
+  return names[static_cast<std::size_t>(zone)];
+}
 
 Reason decide(const Role* role, std::string_view action, std::string_view resource) {
   if (role == nullptr) return Reason::no_role;
@@ -54,16 +60,27 @@ Result<void> Guard::check(const Principal& who, std::string_view action, std::st
   const Reason reason = decide(who, action, resource);
   if (reason == Reason::allowed) return ok();
   std::string text = denial(who, action, resource, reason);
-  tell(who, action, resource, text, trace);
+  denied({.principal = who.name,
+          .role = who.role,
+          .zone = who.zone,
+          .action = action,
+          .resource = resource,
+          .reason = text,
+          .trace = trace});
   return error(Errc::denied, std::move(text));
 }
 
-void Guard::tell(const Principal& who, std::string_view action, std::string_view resource,
-                 const std::string& text, Id trace) {
-  telemetry_.record(telemetry::Kind::access_denied, trace, telemetry_.intern(who.name),
-                    telemetry_.intern(action), telemetry_.intern(resource));
+void Guard::denied(const Decision& decision) {
+  telemetry_.record(telemetry::Kind::access_denied, decision.trace,
+                    telemetry_.intern(decision.principal), telemetry_.intern(decision.action),
+                    telemetry_.intern(decision.resource));
   ++telemetry_.counter("porteiro_access_denied_total",
-                       "function=\"" + std::string(who.name) + "\"");
+                       "principal=\"" + std::string(decision.principal) + "\"");
+  if (recorder_ != nullptr) recorder_->decided(decision);
+  note("denied: " + std::string(decision.reason), decision.trace);
+}
+
+void Guard::note(std::string text, Id trace) {
   const Time now = clock_.now();
   if (now - second_ >= std::chrono::seconds(1)) {
     second_ = now;
@@ -74,9 +91,8 @@ void Guard::tell(const Principal& who, std::string_view action, std::string_view
     return;
   }
   const std::uint64_t untold = std::exchange(untold_, 0);
-  const std::string more =
-      untold == 0 ? "" : "; " + std::to_string(untold) + " other denials were not logged";
-  telemetry_.note(telemetry::Level::warning, "denied: " + text + more, trace);
+  if (untold > 0) text += "; " + std::to_string(untold) + " other denials were not logged";
+  telemetry_.note(telemetry::Level::warning, std::move(text), trace);
 }
 
 }  // namespace porteiro::access

@@ -62,6 +62,7 @@ class Assembly final : public Emulator {
   Environment& environment_;
   telemetry::Telemetry telemetry_;
   std::unique_ptr<journal::Journal> journal_;
+  std::optional<access::Guard> guard_;
   std::unique_ptr<kms::Kms> kms_;
   std::unique_ptr<kms::KeyCache> key_cache_;
   std::unique_ptr<kms::Sealer> sealer_;
@@ -69,7 +70,6 @@ class Assembly final : public Emulator {
   std::unique_ptr<events::EventLog> events_;
   std::unique_ptr<queue::Queues> queues_;
   stores::Stores stores_;
-  std::optional<access::Guard> guard_;
   std::optional<protocols::Data> data_;
   std::unique_ptr<readmodels::ReadModels> models_;
   std::unique_ptr<gateway::Gateway> gateway_;
@@ -146,7 +146,6 @@ Result<void> Assembly::open_stores() {
                                      below(options_.data_directory, "stores"), sync));
     stores_.emplace(options.name, std::move(store));
   }
-  guard_.emplace(options_.roles, environment_.scheduler, telemetry_);
   data_.emplace(environment_.scheduler, stores_, *guard_);
   models_ = std::make_unique<readmodels::ReadModels>(environment_, stores_, telemetry_);
   for (const readmodels::Options& options : options_.read_models) {
@@ -193,6 +192,7 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   if (on_disk) {
     PORTEIRO_TRY(check_manifest(environment_.files, options_.data_directory));
   }
+  guard_.emplace(options_.roles, environment_.scheduler, telemetry_);
   PORTEIRO_TRY(open_keys());
   events_ = std::make_unique<events::EventLog>(environment_, *journal_, options_.events_max);
   PORTEIRO_TRY(open_queues());

@@ -89,18 +89,6 @@ std::vector<FunctionDefinition> read_functions(const json& functions, const std:
   return out;
 }
 
-std::vector<access::Role> read_roles(const json& roles) {
-  std::vector<access::Role> out;
-  for (const auto& [name, described] : roles.items()) {
-    access::Role role{name, {}};
-    for (const json& rule : described.at("allow")) {
-      role.rules.push_back({rule.at("do").get<std::string>(), rule.at("on").get<std::string>()});
-    }
-    out.push_back(std::move(role));
-  }
-  return out;
-}
-
 Result<std::vector<lambda::Pattern>> read_filters(const json& filters, const std::string& pointer) {
   std::vector<lambda::Pattern> patterns;
   for (std::size_t i = 0; i < filters.size(); ++i) {

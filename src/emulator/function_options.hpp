@@ -18,7 +18,6 @@ std::vector<FunctionDefinition> read_functions(const nlohmann::json& functions,
                                                const CallLatency& call_latency);
 
 // `roles` is the config's valid member.
-std::vector<access::Role> read_roles(const nlohmann::json& roles);
 
 // The filter patterns of a source, which stands at `pointer`. Errors: invalid.
 Result<std::vector<lambda::Pattern>> read_filters(const nlohmann::json& filters,

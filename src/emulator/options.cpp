@@ -8,6 +8,7 @@
 #include "emulator/fit.hpp"
 #include "emulator/function_options.hpp"
 #include "emulator/model_options.hpp"
+#include "emulator/security_options.hpp"
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::emulator {
@@ -430,6 +431,7 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_stores());
   PORTEIRO_TRY(read_queues());
   options_.roles = read_roles(config_.at("roles"));
+  read_security(config_, options_);
   options_.functions = read_functions(
       config_.at("functions"), directory_,
       [this](const json& object, const char* name) { return call_latency(object, name); });

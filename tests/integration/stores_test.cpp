@@ -321,7 +321,7 @@ TEST_CASE("stores: what the role does not allow is denied, and told without what
   CHECK(w.logged("other may not do store:get on B/profile: it has no role"));
   CHECK(w.porteiro->process().err().find(maria) == std::string::npos);
   CHECK(w.porteiro->ask("/_porteiro/metrics")
-            .text.find("porteiro_access_denied_total{function=\"other\"} 1") != std::string::npos);
+            .text.find("porteiro_access_denied_total{principal=\"other\"} 1") != std::string::npos);
   w.porteiro->stop();
 }
 

@@ -3,6 +3,7 @@
 // it, ask before each use, and refuse what is denied.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,13 +41,55 @@ enum class Reason : std::uint8_t {
   resource,  // Its role allows the action, but not on this.
 };
 
+// Where who asks, and what is asked for, stand. Only the gateway stands between public and private,
+// and only what is in the private zone reaches the data zone.
+enum class Zone : std::uint8_t { public_zone, private_zone, data_zone };
+std::string_view to_string(Zone zone);  // "public", "private", "data".
+
+// The checks that a config may switch off one by one, to measure what each costs, and for nothing
+// else. All are on by default.
+struct Layers {
+  bool client_auth = true;  // The gateway's: who a client is, and its scopes.
+  bool envelopes = true;    // Events are signed, and verified before a function sees them.
+  bool sealing = true;      // Restricted bodies are sealed before they are an event.
+  bool roles = true;        // Zones, roles and purposes of functions, at stores and keys.
+  bool boxes = true;        // Protected fields are sealed in the stores.
+  bool audit = true;        // Access to audited stores is recorded.
+  bool masking = true;      // Of values in replies whose reader may not have them whole.
+  bool key_cache = true;    // Off: every use of a key is a call to the key service.
+};
+
 // Null: no role. Pure.
 Reason decide(const Role* role, std::string_view action, std::string_view resource);
 
-// Whoever acts: a function of the config or of a client.
+// Whoever acts: a function of the config or of a client, a client of the gateway, the developer.
 struct Principal {
   std::string_view name;
   std::string_view role;  // Empty: none.
+  Zone zone = Zone::private_zone;
+};
+
+// A decision as it is told and audited. None of its texts is a client's: names are those of the
+// config, the subject is a token. Views are valid during the call that they are given to.
+struct Decision {
+  bool allowed = false;
+  std::string_view principal;  // "lender", "get-person", "developer"; "anonymous": nobody is known.
+  std::string_view role;       // Empty: none.
+  Zone zone = Zone::private_zone;
+  std::string_view action;     // "store:get", "kms:Decrypt", "event:deliver", "request:send".
+  std::string_view resource;   // "A/person", "vault".
+  std::string_view purpose{};  // What the access is for, as the request's route declares it.
+  std::string_view subject{};  // Whose data, as a token.
+  std::span<const std::string> fields{};  // Which were read or written; empty: not known, or all.
+  std::string_view reason{};              // Why it was denied, for people; empty when allowed.
+  Id trace{};
+};
+
+// Who keeps decisions: the audit log. Belongs to the loop.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  virtual void decided(const Decision& decision) = 0;
 };
 
 // The roles of a config, and the telemetry of what they deny: a record and, at most
@@ -63,18 +106,23 @@ class Guard {
   // principal.
   Result<void> check(const Principal& who, std::string_view action, std::string_view resource,
                      Id trace);
+  // Tells of a denial that somebody else decided: the gateway, the key service, who verifies
+  // events.
+  void denied(const Decision& decision);
+  // Given every denial, from check() and denied(). Null: nobody keeps them. Borrowed.
+  void record_with(Recorder* recorder) { recorder_ = recorder; }
   // Only asks: nothing is told of a denial.
   Reason decide(const Principal& who, std::string_view action, std::string_view resource) const;
 
  private:
-  void tell(const Principal& who, std::string_view action, std::string_view resource,
-            const std::string& text, Id trace);
+  void note(std::string text, Id trace);
 
   StringMap<Role> roles_;
   const Clock& clock_;
   telemetry::Telemetry& telemetry_;
   Time second_{};  // When the count began.
   std::uint64_t count_ = 0;
+  Recorder* recorder_ = nullptr;
   std::uint64_t untold_ = 0;  // Denials without a line since the last one.
 };
 

@@ -46,6 +46,8 @@ struct Options {
   protocols::AwsOptions aws;
   protocols::SqsOptions sqs;
   std::vector<access::Role> roles;
+  access::Layers layers;
+  std::string developer_role;  // Of requests at the inside port; empty: none.
   std::vector<FunctionDefinition> functions;
   lambda::Surroundings surroundings;           // Of those outside; the caller adds `path`.
   std::vector<lambda::SourceOptions> sources;  // Of the routes.

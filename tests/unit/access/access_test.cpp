@@ -90,7 +90,7 @@ TEST_CASE("access: a denial is a record, a counter and a line, with all that is 
   CHECK(record["resource"] == "B/profile");
   CHECK(record["trace"] == to_text(Id{1, 2}));
   CHECK(b.notes() == std::vector<std::string>{"denied: " + denied.error().detail});
-  CHECK(b.telemetry.metrics().find("porteiro_access_denied_total{function=\"score\"} 1") !=
+  CHECK(b.telemetry.metrics().find("porteiro_access_denied_total{principal=\"score\"} 1") !=
         std::string::npos);
 }
 

@@ -1,0 +1,15 @@
+// The config's protection of the private side: roles, and which checks are on.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+#include "porteiro/emulator/options.hpp"
+
+namespace porteiro::emulator {
+
+std::vector<access::Role> read_roles(const nlohmann::json& roles);
+
+// Fills in the layers and the developer's role. `config` is valid.
+void read_security(const nlohmann::json& config, Options& options);
+
+}  // namespace porteiro::emulator
