@@ -282,6 +282,7 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
                  pointer + "/key");
   }
   route.event = text(described, "event");
+  route.purpose = text_or_empty(described, "purpose");
   route.queue = text(described, "via");
   if (route.queue.ends_with(".fifo")) {
     return error(Errc::invalid, "a route's queue is a standard queue", pointer + "/via");

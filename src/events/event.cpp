@@ -35,6 +35,11 @@ enum class Member : std::uint8_t {
   correlationid,
   causationid,
   dataclassification,
+  principal,
+  purpose,
+  audience,
+  masked,
+  signature,
   data,
   data_base64,
   count_
@@ -51,6 +56,11 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Member::count_)>
     "correlationid",
     "causationid",
     "dataclassification",
+    "principal",
+    "purpose",
+    "audience",
+    "masked",
+    "signature",
     "data",
     "data_base64"};
 
@@ -119,6 +129,18 @@ class Parser {
         return set_id(member, raw, event_.causation);
       case Member::dataclassification:
         return set_text(member, raw, event_.classification, 0);
+      case Member::principal:
+        return set_text(member, raw, event_.principal, 0);
+      case Member::purpose:
+        return set_text(member, raw, event_.purpose, 0);
+      case Member::audience:
+        return set_text(member, raw, event_.audience, 0);
+      case Member::masked:
+        if (raw != "true" && raw != "false") return refuse("has to be true or false", member);
+        event_.masked = raw == "true";
+        return true;
+      case Member::signature:
+        return set_text(member, raw, event_.signature, 0);
       case Member::data:
         event_.data = raw;
         return true;
@@ -208,7 +230,8 @@ class Parser {
 std::string to_json(const Event& event) {
   std::string out;
   out.reserve(envelope_bytes_max + event.source.size() + event.type.size() + event.subject.size() +
-              event.classification.size() + event.data.size());
+              event.classification.size() + event.principal.size() + event.purpose.size() +
+              event.audience.size() + event.signature.size() + event.data.size());
   out += "{\"specversion\":\"1.0\"";
   append_member(out, ",\"id\":", event.id);
   append_member(out, ",\"source\":", event.source);
@@ -227,6 +250,11 @@ std::string to_json(const Event& event) {
   append_member(out, ",\"correlationid\":", event.correlation);
   append_member(out, ",\"causationid\":", event.causation);
   append_member(out, ",\"dataclassification\":", event.classification);
+  append_member(out, ",\"principal\":", event.principal);
+  append_member(out, ",\"purpose\":", event.purpose);
+  append_member(out, ",\"audience\":", event.audience);
+  if (event.masked) out += ",\"masked\":true";
+  append_member(out, ",\"signature\":", event.signature);
   if (!event.data.empty()) out.append(",\"data\":").append(event.data);
   out += '}';
   return out;

@@ -230,6 +230,9 @@ void Core::accept(Exchange exchange, const http::Request& request, const PathVal
   draft.event.type = route.options.event;
   draft.event.subject = std::move(input.value().subject);
   draft.event.time = exchange.received;
+  draft.event.principal = admission_.name(caller);
+  draft.event.purpose = route.options.purpose;
+  draft.event.audience = route.options.queue;
   draft.event.correlation = exchange.correlation;
   draft.event.data = std::move(input.value().data);
   add_headers(draft.event.data, route, request);

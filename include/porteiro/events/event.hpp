@@ -21,6 +21,13 @@ struct Event {
   Id causation;    // The event that led to this one; zero: none.
   // The extension `dataclassification`: "restricted" when data is sealed.
   std::string classification;
+  // Who asked, as the gateway knows it: the name of one of its clients, the extension `principal`.
+  std::string principal;
+  std::string purpose;   // What the access is for, as the route declares it; `purpose`.
+  std::string audience;  // The queue it was made for; the extension `audience`.
+  bool masked = false;   // The client may not see protected values whole; `masked`: true.
+  // Of all the above and of data, as events::Envelopes makes it; the extension `signature`.
+  std::string signature;
   // Raw JSON. Of a route: {"path":{…},"query":{…},"body":…,"sealed":"…","headers":{…}}.
   std::string data;
 };
@@ -29,7 +36,7 @@ struct Event {
 // id of `traceparent` is the first half of the event's id. Not longer than the members by more than
 // `envelope_bytes_max`, escapes aside.
 std::string to_json(const Event& event);
-inline constexpr std::size_t envelope_bytes_max = 512;
+inline constexpr std::size_t envelope_bytes_max = 768;
 
 // Accepts what other producers write, too: `time`, `subject`, `data` and the extensions may be
 // missing or null, unknown members are ignored, a missing `correlationid` is taken from

@@ -40,6 +40,7 @@ struct Route {
   std::string method, path;  // "GET", "/v1/people/{cpf}".
   std::string scope;         // Empty: no key needed.
   std::string event;         // The event's type.
+  std::string purpose;       // What its access is for: goes with the event; may be empty.
   std::string queue;         // Where the event goes.
   bool reply_async = false;  // 202 at once; else the connection waits. `Prefer: respond-async`
                              // makes a synchronous route asynchronous for one request.
