@@ -56,6 +56,7 @@ class Assembly final : public Emulator {
   Result<void> open_stores();
   Result<void> open_functions(const lambda::Registry& registry);
   Result<void> add_sources();
+  void start_models(Result<void> before, UniqueFunction<void(Result<void>)> done);
   void reset(UniqueFunction<void(Result<void>)> done);
 
   Options options_;
@@ -67,6 +68,7 @@ class Assembly final : public Emulator {
   std::unique_ptr<kms::KeyCache> key_cache_;
   std::unique_ptr<kms::Sealer> sealer_;
   std::unique_ptr<kms::Tokens> tokens_;
+  std::unique_ptr<events::Envelopes> envelopes_;  // Null: events go unsigned.
   std::unique_ptr<events::EventLog> events_;
   std::unique_ptr<queue::Queues> queues_;
   stores::Stores stores_;
@@ -127,6 +129,10 @@ Result<void> Assembly::open_keys() {
   key_cache_ = std::make_unique<kms::KeyCache>(*kms_, environment_, options_.key_cache);
   sealer_ = std::make_unique<kms::Sealer>(*key_cache_, environment_);
   tokens_ = std::make_unique<kms::Tokens>(*kms_, options_.tokens, &environment_.scheduler);
+  if (!options_.envelopes.key.empty()) {
+    envelopes_ = std::make_unique<events::Envelopes>(*kms_, environment_.scheduler, *guard_,
+                                                     telemetry_, options_.envelopes);
+  }
   return ok();
 }
 
@@ -197,9 +203,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   events_ = std::make_unique<events::EventLog>(environment_, *journal_, options_.events_max);
   PORTEIRO_TRY(open_queues());
   PORTEIRO_TRY(open_stores());
-  PORTEIRO_TRY(gateway_, gateway::Gateway::create(options_.gateway, environment_,
-                                                  {*journal_, telemetry_, *sealer_, *tokens_,
-                                                   *queues_, *events_, *models_}));
+  PORTEIRO_TRY(gateway_,
+               gateway::Gateway::create(options_.gateway, environment_,
+                                        {*journal_, telemetry_, *sealer_, *tokens_, *queues_,
+                                         *events_, *models_, envelopes_.get()}));
   options_.surroundings.services = [this](const http::Request& request, http::Responder respond) {
     if (handle_service(request, respond)) return;
     respond(http::problem(404,
@@ -237,9 +244,11 @@ Result<void> Assembly::add_sources() {
       gateway_->lost(message, dead_lettered);
     });
     PORTEIRO_TRY(functions_->add_source(
-        *queue, source, [this](const events::Event& event, Result<lambda::Reply> outcome) {
+        *queue, source,
+        [this](const events::Event& event, Result<lambda::Reply> outcome) {
           gateway_->reply(event, std::move(outcome));
-        }));
+        },
+        envelopes_.get()));
   }
   for (lambda::MappingOptions mapping : options_.mappings) {
     mapping.id = make_id(environment_.entropy);
@@ -251,15 +260,22 @@ Result<void> Assembly::add_sources() {
 void Assembly::start(UniqueFunction<void(Result<void>)> done) {
   tokens_->start([this, alive = alive_, done = std::move(done)](Result<void> tokens) mutable {
     if (!*alive) return;
-    if (!tokens) return done(tokens.error());
-    models_->start([this, alive, done = std::move(done)](Result<void> models) mutable {
-      if (!*alive) return;
-      if (!models) return done(models.error());
-      if (Result<void> sources = add_sources(); !sources) return done(std::move(sources));
-      clients_->service().start([this, done = std::move(done)](Result<void> clients) mutable {
-        ready_ = clients.has_value();
-        done(std::move(clients));
-      });
+    if (!tokens || envelopes_ == nullptr) return start_models(std::move(tokens), std::move(done));
+    envelopes_->start([this, alive, done = std::move(done)](Result<void> envelopes) mutable {
+      if (*alive) start_models(std::move(envelopes), std::move(done));
+    });
+  });
+}
+
+void Assembly::start_models(Result<void> before, UniqueFunction<void(Result<void>)> done) {
+  if (!before) return done(std::move(before));
+  models_->start([this, alive = alive_, done = std::move(done)](Result<void> models) mutable {
+    if (!*alive) return;
+    if (!models) return done(models.error());
+    if (Result<void> sources = add_sources(); !sources) return done(std::move(sources));
+    clients_->service().start([this, done = std::move(done)](Result<void> clients) mutable {
+      ready_ = clients.has_value();
+      done(std::move(clients));
     });
   });
 }

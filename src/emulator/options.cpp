@@ -432,7 +432,6 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_stores());
   PORTEIRO_TRY(read_queues());
   options_.roles = read_roles(config_.at("roles"));
-  read_security(config_, options_);
   options_.functions = read_functions(
       config_.at("functions"), directory_,
       [this](const json& object, const char* name) { return call_latency(object, name); });
@@ -440,6 +439,12 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_sources());
   PORTEIRO_TRY(read_sqs());
   PORTEIRO_TRY(options_.read_models, read_models(config_.at("read_models")));
+  if (const auto key = config_.at("security").at("envelopes").find("key");
+      key != config_.at("security").at("envelopes").end()) {
+    PORTEIRO_TRY(
+        check_spec(key->get_ref<const std::string&>(), "HMAC_256", "/security/envelopes/key"));
+  }
+  read_security(config_, options_);
   read_journal();
   PORTEIRO_TRY(read_listen());
   complete_functions(options_);

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "porteiro/config/config.hpp"
+
 namespace porteiro::emulator {
 
 using nlohmann::json;
@@ -19,6 +21,26 @@ std::vector<access::Role> read_roles(const json& roles) {
   }
   return out;
 }
+
+namespace {
+
+// Without a key of its own the events of routes are signed with one that nobody names.
+constexpr const char* own_key = "porteiro-events";
+
+void read_envelopes(const json& described, Options& options) {
+  if (!options.layers.envelopes || options.gateway.routes.empty()) return;
+  events::EnvelopeOptions& envelopes = options.envelopes;
+  envelopes.rotate = config::duration_of(described.at("rotate"));
+  envelopes.age_max = config::duration_of(described.at("age_max"));
+  if (const auto key = described.find("key"); key != described.end()) {
+    envelopes.key = key->get<std::string>();
+    return;
+  }
+  envelopes.key = own_key;
+  options.kms.keys.push_back({own_key, kms::KeySpec::hmac_256});
+}
+
+}  // namespace
 
 void read_security(const json& config, Options& options) {
   using access::Layers;
@@ -36,6 +58,7 @@ void read_security(const json& config, Options& options) {
       if (name == off.get_ref<const std::string&>()) options.layers.*layer = false;
     }
   }
+  read_envelopes(config.at("security").at("envelopes"), options);
   const json& developer = config.at("developer");
   if (const auto role = developer.find("role"); role != developer.end()) {
     options.developer_role = role->get<std::string>();

@@ -79,6 +79,7 @@ class Core final : public Gateway {
                                      std::size_t caller);
   void seal(Draft draft, std::string body);
   void sealed(Draft draft, Result<std::string> body);
+  void sign(Draft draft);
   void send(Draft draft);
   void give_up(Draft draft, http::Response response);
   std::optional<http::Response> no_room(const CompiledRoute& route, std::size_t bytes) const;
@@ -127,6 +128,7 @@ class Core final : public Gateway {
   queue::Queues& queues_;
   events::EventLog& events_;
   readmodels::ReadModels& models_;
+  events::Envelopes* envelopes_;  // Null: events go unsigned.
 
   Admission admission_;
   TokenRules rules_;

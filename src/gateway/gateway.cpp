@@ -240,7 +240,7 @@ void Core::accept(Exchange exchange, const http::Request& request, const PathVal
   if (auto refusal = keep(draft, key, digest, caller)) {
     return refuse(std::move(draft.exchange), std::move(*refusal));
   }
-  if (input.value().to_seal.empty()) return send(std::move(draft));
+  if (input.value().to_seal.empty()) return sign(std::move(draft));
   seal(std::move(draft), std::move(input.value().to_seal));
 }
 
@@ -291,7 +291,23 @@ void Core::sealed(Draft draft, Result<std::string> box) {
   data += ",\"sealed\":\"";
   data += to_base64(box.value());
   data += "\"}";
-  send(std::move(draft));
+  sign(std::move(draft));
+}
+
+void Core::sign(Draft draft) {
+  if (envelopes_ == nullptr || envelopes_->sign(draft.event)) return send(std::move(draft));
+  const Time at = draft.event.time;
+  envelopes_->ready(
+      at, [this, mark = ticket(), draft = std::move(draft)](Result<void> ready) mutable {
+        if (mark.alive.expired()) return;
+        if (!current(mark)) {
+          return refuse(std::move(draft.exchange),
+                        retry_later(http::problem(503, "the emulator was reset"), soon));
+        }
+        if (ready && envelopes_->sign(draft.event)) return send(std::move(draft));
+        give_up(std::move(draft),
+                retry_later(http::problem(503, "the event cannot be signed now"), soon));
+      });
 }
 
 void Core::give_up(Draft draft, http::Response response) {
@@ -321,8 +337,10 @@ void Core::send(Draft draft) {
     return give_up(std::move(draft), std::move(*refusal));
   }
   telemetry_.record(telemetry::Kind::event_created, draft.event.correlation, route.event_name);
-  const auto sent = route.queue->send(
-      {.body = *json, .trace = draft.event.correlation, .ephemeral = !draft.kept});
+  const auto sent = route.queue->send({.body = *json,
+                                       .trace = draft.event.correlation,
+                                       .ephemeral = !draft.kept,
+                                       .sent_here = true});
   if (!sent) return give_up(std::move(draft), http::problem(503, sent.error().detail));
   events_.append(std::move(json));
   if (draft.kept) ledger_.commit(id);

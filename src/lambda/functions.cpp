@@ -199,7 +199,8 @@ std::size_t Functions::free(std::string_view function) const {
   return pool == nullptr || pool->waiting() > 0 ? 0 : pool->free();
 }
 
-Result<void> Functions::add_source(queue::Queue& queue, SourceOptions options, Replied replied) {
+Result<void> Functions::add_source(queue::Queue& queue, SourceOptions options, Replied replied,
+                                   events::Envelopes* envelopes) {
   Pool* fallback = nullptr;
   if (!options.function.empty() || options.by_type.empty()) {
     fallback = state_->find(options.function);
@@ -211,8 +212,9 @@ Result<void> Functions::add_source(queue::Queue& queue, SourceOptions options, R
     if (pool == nullptr) return no_function(function);
     by_type.insert_or_assign(type, pool);
   }
-  state_->sources.push_back(std::make_unique<Source>(
-      state_->shared, queue, std::move(options), std::move(replied), fallback, std::move(by_type)));
+  state_->sources.push_back(std::make_unique<Source>(state_->shared, queue, std::move(options),
+                                                     Source::Ways{std::move(replied), envelopes},
+                                                     fallback, std::move(by_type)));
   return ok();
 }
 

@@ -5,6 +5,8 @@
 namespace porteiro::lambda {
 namespace {
 
+constexpr std::size_t verifying_max = 64;
+
 // A client waits for the outcome of a function outside and nobody else will ask for it: it hears of
 // a failure at once, as from API Gateway, and may try again itself.
 bool waits_for_it(const Run& run) {
@@ -13,12 +15,12 @@ bool waits_for_it(const Run& run) {
 
 }  // namespace
 
-Source::Source(Shared& shared, queue::Queue& queue, SourceOptions options,
-               Functions::Replied replied, Pool* fallback, StringMap<Pool*> by_type)
+Source::Source(Shared& shared, queue::Queue& queue, SourceOptions options, Ways ways,
+               Pool* fallback, StringMap<Pool*> by_type)
     : Feed(shared),
       queue_(queue),
       options_(std::move(options)),
-      replied_(std::move(replied)),
+      ways_(std::move(ways)),
       fallback_(fallback),
       by_type_(std::move(by_type)),
       malformed_(shared.telemetry.counter("porteiro_function_malformed_events_total",
@@ -35,7 +37,7 @@ Source::Source(Shared& shared, queue::Queue& queue, SourceOptions options,
 // A message's function is known only when it was received: one may find its function busy, and
 // then no other is received before that one has a worker.
 bool Source::room() const {
-  if (shared_.stopping) return false;
+  if (shared_.stopping || verifying_ >= verifying_max) return false;
   bool some = false;
   for (const Pool* pool : pools_) {
     if (pool->waiting() > 0) return false;
@@ -59,15 +61,51 @@ bool Source::take() {
   run->invocation.route = true;
   run->invocation.events.push_back(std::move(event).value());
   run->invocation.deliveries = std::move(deliveries);
-  const std::string& type = run->invocation.event().type;
-  if (Pool* pool = pool_for(type)) {
-    pool->submit(std::move(run));
+  if (ways_.envelopes == nullptr) {
+    this->run(std::move(run));
   } else {
-    replied_(run->invocation.event(),
-             error(Errc::not_found, "no function takes events of type " + type));
-    remove_all(queue_, *run);
+    verify(std::move(run));
   }
   return true;
+}
+
+void Source::verify(std::shared_ptr<Run> run) {
+  const events::Event& event = run->invocation.event();
+  const bool sent_here = run->invocation.deliveries.front().message.sent_here;
+  const auto verdict = ways_.envelopes->verify(event, options_.queue, sent_here);
+  if (verdict) return judged(std::move(run), *verdict);
+  ++verifying_;
+  ways_.envelopes->ready(
+      event.time, [this, weak = std::weak_ptr(generation_), run](Result<void> ready) mutable {
+        if (weak.expired()) return;
+        --verifying_;
+        if (ready) {
+          const auto known = ways_.envelopes->verify(run->invocation.event(), options_.queue, true);
+          // Else so many other periods came between that its key is gone: the message comes again.
+          if (known) judged(std::move(run), *known);
+        }
+        pump_soon();
+      });
+}
+
+void Source::judged(std::shared_ptr<Run> run, events::Verdict verdict) {
+  if (verdict == events::Verdict::valid) return this->run(std::move(run));
+  ways_.envelopes->refused(verdict, run->invocation.event(), options_.queue);
+  remove_all(queue_, *run);
+}
+
+void Source::run(std::shared_ptr<Run> run) {
+  const std::string& type = run->invocation.event().type;
+  if (Pool* pool = pool_for(type)) return pool->submit(std::move(run));
+  ways_.replied(run->invocation.event(),
+                error(Errc::not_found, "no function takes events of type " + type));
+  remove_all(queue_, *run);
+}
+
+void Source::reset() {
+  verifying_ = 0;
+  generation_ = std::make_shared<int>(0);
+  pump_soon();  // No one else may be left to say that workers are free.
 }
 
 Pool* Source::pool_for(std::string_view type) const {
@@ -88,7 +126,7 @@ void Source::refuse(const queue::Delivery& delivery, const Error& why) {
 void Source::ended(Run& run, Result<Reply> outcome, bool crashed) {
   if (crashed) return;
   if (!outcome && retryable(outcome.error().code) && !waits_for_it(run)) return;
-  replied_(run.invocation.event(), std::move(outcome));
+  ways_.replied(run.invocation.event(), std::move(outcome));
   remove_all(queue_, run);
 }
 

@@ -49,6 +49,7 @@ std::string pack_rest(const Message& message) {
     append_u64(trace, message.trace.low);
     append_part(rest, 't', trace);
   }
+  if (message.sent_here) append_part(rest, 'v', "1");
   append_part(rest, 'g', message.group);
   append_part(rest, 'd', message.deduplication_id);
   append_part(rest, 'h', message.trace_header);
@@ -96,7 +97,7 @@ std::optional<Content> Content::from_bytes(std::string_view bytes) {
   const bool whole = each_part(content.rest(), [&](char letter, std::string_view value) {
     if (letter == 't') return value.size() == 16;
     if (letter == 'a') return unpack_attributes(value, attributes);
-    return letter == 'g' || letter == 'd' || letter == 'h' || letter == 's';
+    return letter == 'g' || letter == 'd' || letter == 'h' || letter == 's' || letter == 'v';
   });
   if (!whole) return {};
   return content;
@@ -133,6 +134,7 @@ void Content::unpack(Message& message) const {
   message.body = body();
   each_part(rest(), [&](char letter, std::string_view value) {
     if (letter == 't') message.trace = trace();
+    if (letter == 'v') message.sent_here = true;
     if (letter == 'g') message.group = value;
     if (letter == 'd') message.deduplication_id = value;
     if (letter == 'h') message.trace_header = value;

@@ -150,6 +150,7 @@ Result<Sent> Queue::State::send(SendRequest request) {
   message.body = std::move(request.body);
   message.sent = now;
   message.ephemeral = request.ephemeral;
+  message.sent_here = request.sent_here;
   message.attributes = std::move(request.attributes);
   message.trace_header = std::move(request.trace_header);
   message.group = std::move(request.group);

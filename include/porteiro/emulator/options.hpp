@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "porteiro/access/access.hpp"
+#include "porteiro/events/envelopes.hpp"
 #include "porteiro/gateway/gateway.hpp"
 #include "porteiro/journal/journal.hpp"
 #include "porteiro/kms/key_cache.hpp"
@@ -47,6 +48,7 @@ struct Options {
   protocols::SqsOptions sqs;
   std::vector<access::Role> roles;
   access::Layers layers;
+  events::EnvelopeOptions envelopes;
   std::string developer_role;  // Of requests at the inside port; empty: none.
   std::vector<FunctionDefinition> functions;
   lambda::Surroundings surroundings;           // Of those outside; the caller adds `path`.

@@ -10,6 +10,7 @@
 
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
+#include "porteiro/events/envelopes.hpp"
 #include "porteiro/events/event_log.hpp"
 #include "porteiro/journal/journal.hpp"
 #include "porteiro/kms/key_cache.hpp"
@@ -83,6 +84,7 @@ struct Dependencies {
   queue::Queues& queues;
   events::EventLog& events;
   readmodels::ReadModels& models;
+  events::Envelopes* envelopes = nullptr;  // Signs events; null: they go unsigned.
 };
 
 class Gateway {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "porteiro/events/envelopes.hpp"
 #include "porteiro/lambda/function.hpp"
 #include "porteiro/lambda/mappings.hpp"
 #include "porteiro/lambda/worker.hpp"
@@ -71,8 +72,12 @@ class Functions final : public Mappings {
   // if the message is ephemeral: a client waits for it. A body that is no event is deleted, counted
   // and noted; an event for which there is no function has failed for good (not_found). Messages
   // are received only when a worker is free. Borrows the queue. Errors: not_found (a function).
+  // With `envelopes`, which is borrowed, each event is verified first; one that is refused is told
+  // of and deleted, and `replied` does not hear of it. A key service that does not answer leaves
+  // the message for its visibility timeout.
   using Replied = std::function<void(const events::Event&, Result<Reply>)>;
-  Result<void> add_source(queue::Queue& queue, SourceOptions options, Replied replied);
+  Result<void> add_source(queue::Queue& queue, SourceOptions options, Replied replied,
+                          events::Envelopes* envelopes = nullptr);
 
   std::size_t free(std::string_view function) const;  // Of it could begin now; 0: there is none.
 

@@ -24,6 +24,9 @@ struct Message {
   Time first_received{};
   std::uint32_t receives = 0;
   bool ephemeral = false;  // Lives as long as its waiting client: not journalled.
+  // The gateway put it there itself. No client can set it, a copy does not have it, and it goes
+  // along into a dead-letter queue and back.
+  bool sent_here = false;
   std::vector<Attribute> attributes;
   std::string trace_header;
   std::string group;               // May be set on a standard queue, too, and orders nothing there.

@@ -43,6 +43,7 @@ struct SendRequest {
   Id trace{};
   Duration delay{-1};  // Negative: the queue's own. A FIFO queue takes no other.
   bool ephemeral = false;
+  bool sent_here = false;  // As of Message.
   std::vector<Attribute> attributes{};
   std::string trace_header{};      // AWSTraceHeader; handed on as it is.
   std::string group{};             // MessageGroupId; a FIFO queue needs one, at most 128 bytes.
