@@ -30,6 +30,26 @@ std::string_view to_string(Zone zone) {
   return names[static_cast<std::size_t>(zone)];
 }
 
+std::span<const LayerName> layer_names() {
+  static constexpr std::array<LayerName, 8> names{{{"client-auth", &Layers::client_auth},
+                                                   {"envelopes", &Layers::envelopes},
+                                                   {"sealing", &Layers::sealing},
+                                                   {"roles", &Layers::roles},
+                                                   {"boxes", &Layers::boxes},
+                                                   {"audit", &Layers::audit},
+                                                   {"masking", &Layers::masking},
+                                                   {"key-cache", &Layers::key_cache}}};
+  return names;
+}
+
+std::vector<std::string_view> switched_off(const Layers& layers) {
+  std::vector<std::string_view> names;
+  for (const LayerName& each : layer_names()) {
+    if (!(layers.*each.layer)) names.push_back(each.name);
+  }
+  return names;
+}
+
 Reason decide(const Role* role, std::string_view action, std::string_view resource) {
   if (role == nullptr) return Reason::no_role;
   Reason reason = Reason::action;

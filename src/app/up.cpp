@@ -6,6 +6,7 @@
 
 #include "app/commands.hpp"
 #include "app/passing_folder.hpp"
+#include "porteiro/access/access.hpp"
 #include "porteiro/emulator/emulator.hpp"
 #include "porteiro/runtime/runtime.hpp"
 #include "porteiro/telemetry/log_writer.hpp"
@@ -133,6 +134,15 @@ std::string code_folder(const std::string& data_directory, const PassingFolder& 
   return std::filesystem::absolute(data_directory, failure) / "code";
 }
 
+void warn_of_layers_off(const access::Layers& layers) {
+  std::string names;
+  for (const std::string_view name : access::switched_off(layers)) {
+    names.append(names.empty() ? "" : ", ").append(name);
+  }
+  if (names.empty()) return;
+  std::cerr << "porteiro: WARNING: security layers are OFF, for measuring only: " << names << "\n";
+}
+
 void print_ready(const emulator::Ports& ports, const Listeners& listeners) {
   std::cout << "gateway  http://" << ports.bind << ":" << listeners.gateway->port() << "\n";
   if (listeners.socket) std::cout << "gateway  unix:" << ports.public_socket << "\n";
@@ -160,6 +170,7 @@ Outcome up(const UpArguments& arguments) {
       return complain(error(Errc::unavailable, "cannot open the log file " + arguments.log_file));
     }
   }
+  warn_of_layers_off(options.value().layers);
   const emulator::Ports ports = options.value().ports;
   const telemetry::Level level = options.value().telemetry.log_level;
   const std::size_t body_bytes_max = options.value().gateway.limits.body_bytes_max;

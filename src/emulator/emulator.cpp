@@ -57,6 +57,7 @@ class Assembly final : public Emulator {
   Result<void> open_functions(const lambda::Registry& registry);
   Result<void> add_sources();
   void start_models(Result<void> before, UniqueFunction<void(Result<void>)> done);
+  void warn_of_layers_off();
   void reset(UniqueFunction<void(Result<void>)> done);
 
   Options options_;
@@ -87,7 +88,7 @@ class Assembly final : public Emulator {
 
 // What is in the data directory while it is in use.
 Manifest Assembly::manifest() const {
-  Manifest manifest{{"journal/log-"}, {}};
+  Manifest manifest{{"journal/log-"}, {}, options_.layers.boxes};
   if (!options_.kms.keys.empty()) manifest.parts.push_back("keys/keys");
   for (const stores::StoreOptions& store : options_.stores) {
     if (store.engine == "memory") continue;
@@ -196,7 +197,8 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   PORTEIRO_TRY(journal_, journal::open(options_.journal, environment_, telemetry_));
   const bool on_disk = !options_.data_directory.empty();
   if (on_disk) {
-    PORTEIRO_TRY(check_manifest(environment_.files, options_.data_directory));
+    PORTEIRO_TRY(
+        check_manifest(environment_.files, options_.data_directory, options_.layers.boxes));
   }
   guard_.emplace(options_.roles, environment_.scheduler, telemetry_);
   PORTEIRO_TRY(open_keys());
@@ -257,7 +259,17 @@ Result<void> Assembly::add_sources() {
   return ok();
 }
 
+// At every start, so that nobody runs with less than all by mistake.
+void Assembly::warn_of_layers_off() {
+  for (const std::string_view name : access::switched_off(options_.layers)) {
+    telemetry_.note(telemetry::Level::warning,
+                    "the security layer " + std::string(name) +
+                        " is OFF: for measuring only, never with data that matters");
+  }
+}
+
 void Assembly::start(UniqueFunction<void(Result<void>)> done) {
+  warn_of_layers_off();
   tokens_->start([this, alive = alive_, done = std::move(done)](Result<void> tokens) mutable {
     if (!*alive) return;
     if (!tokens || envelopes_ == nullptr) return start_models(std::move(tokens), std::move(done));

@@ -43,7 +43,7 @@ std::string sealed(const std::string& line) {
 
 }  // namespace
 
-Result<void> check_manifest(Files& files, const std::string& directory) {
+Result<void> check_manifest(Files& files, const std::string& directory, bool boxes) {
   const Result<std::string> text = files.read(path_of(directory));
   if (!text && text.error().code == Errc::not_found) return ok();
   if (!text) return text.error();
@@ -53,6 +53,14 @@ Result<void> check_manifest(Files& files, const std::string& directory) {
     return error(Errc::corrupt, path_of(directory) +
                                     " is damaged or of a newer version: put it "
                                     "back, or start with a new data directory");
+  }
+  if (document.value("boxes", true) != boxes) {
+    return error(Errc::invalid,
+                 directory + (boxes ? " was made with boxes off, so that nothing in it is sealed: "
+                                      "start with a new data directory"
+                                    : " was made with boxes on: leave \"boxes\" out of "
+                                      "\"off\", or start with a new data directory"),
+                 "/security/off");
   }
   for (const char* list : {"parts", "open"}) {
     for (const json& part : document.at(list)) {
@@ -64,7 +72,8 @@ Result<void> check_manifest(Files& files, const std::string& directory) {
 }
 
 Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest) {
-  const json document{{"version", version}, {"parts", manifest.parts}, {"open", manifest.open}};
+  json document{{"version", version}, {"parts", manifest.parts}, {"open", manifest.open}};
+  if (!manifest.boxes) document["boxes"] = false;
   return files.replace(path_of(directory), sealed(document.dump()));
 }
 

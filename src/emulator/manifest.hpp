@@ -12,10 +12,12 @@ namespace porteiro::emulator {
 struct Manifest {
   std::vector<std::string> parts;  // There from the first start on, never empty.
   std::vector<std::string> open;   // There while the process runs, maybe empty (SQLite's -wal).
+  bool boxes = true;               // Protected fields are sealed in the stores.
 };
 
-// Errors: corrupt, naming the part that is missing. A directory without a manifest is new.
-Result<void> check_manifest(Files& files, const std::string& directory);
+// Errors: corrupt, naming the part that is missing; invalid (the directory was made with another
+// `boxes`). A directory without a manifest is new.
+Result<void> check_manifest(Files& files, const std::string& directory, bool boxes);
 
 Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest);
 

@@ -449,6 +449,7 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_listen());
   complete_functions(options_);
   PORTEIRO_TRY(check_fit(options_));
+  apply_layers(options_);
   return std::move(options_);
 }
 

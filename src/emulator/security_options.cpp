@@ -1,8 +1,6 @@
 #include "emulator/security_options.hpp"
 
-#include <array>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "porteiro/config/config.hpp"
 
@@ -43,18 +41,8 @@ void read_envelopes(const json& described, Options& options) {
 }  // namespace
 
 void read_security(const json& config, Options& options) {
-  using access::Layers;
-  constexpr std::array<std::pair<std::string_view, bool Layers::*>, 8> names{
-      {{"client-auth", &Layers::client_auth},
-       {"envelopes", &Layers::envelopes},
-       {"sealing", &Layers::sealing},
-       {"roles", &Layers::roles},
-       {"boxes", &Layers::boxes},
-       {"audit", &Layers::audit},
-       {"masking", &Layers::masking},
-       {"key-cache", &Layers::key_cache}}};
   for (const json& off : config.at("security").at("off")) {
-    for (const auto& [name, layer] : names) {
+    for (const auto& [name, layer] : access::layer_names()) {
       if (name == off.get_ref<const std::string&>()) options.layers.*layer = false;
     }
   }
@@ -62,6 +50,19 @@ void read_security(const json& config, Options& options) {
   const json& developer = config.at("developer");
   if (const auto role = developer.find("role"); role != developer.end()) {
     options.developer_role = role->get<std::string>();
+  }
+}
+
+void apply_layers(Options& options) {
+  const access::Layers& layers = options.layers;
+  options.gateway.sealing = layers.sealing;
+  if (!layers.key_cache) {
+    options.key_cache.age_max = Duration::zero();
+    options.key_cache.uses_max = 1;
+  }
+  for (stores::StoreOptions& store : options.stores) {
+    store.boxes = layers.boxes;
+    if (!layers.key_cache) store.subject_keys_max = 0;
   }
 }
 

@@ -12,4 +12,7 @@ std::vector<access::Role> read_roles(const nlohmann::json& roles);
 // Fills in the layers and the developer's role. `config` is valid.
 void read_security(const nlohmann::json& config, Options& options);
 
+// Switches off in the modules' options what `options.layers` has off. Last, when they are complete.
+void apply_layers(Options& options);
+
 }  // namespace porteiro::emulator

@@ -181,9 +181,10 @@ void Core::settle(Ledger::Entry& entry, http::Response response, bool clear) {
     if (known->label == label) route = known.get();
   }
   completed(route, id, correlation, response.status);
-  const bool sealing = !clear && !options_.ledger_key.empty() && !response.body.empty();
+  const bool sealing =
+      !clear && options_.sealing && !options_.ledger_key.empty() && !response.body.empty();
   if (!sealing) {
-    if (clear || !entry.restricted) {
+    if (clear || !entry.restricted || (!options_.sealing && !options_.ledger_key.empty())) {
       outcome.content_type = response.content_type;
       outcome.body = response.body;
     }

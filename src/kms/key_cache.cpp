@@ -83,8 +83,9 @@ struct KeyCache::State : std::enable_shared_from_this<State> {
   }
 
   // Null: a call is under way that `done` now waits for. Else the new call, which must be made.
-  std::shared_ptr<Call> join(Calls& calls, const std::string& id, std::size_t waiters_max,
+  std::shared_ptr<Call> join(Calls& calls, const std::string& id, std::uint64_t waiters_max,
                              Done done) {
+    if (options.age_max <= Duration::zero()) waiters_max = 1;
     std::shared_ptr<Call>& call = calls[id];
     if (call != nullptr && call->waiters.size() < waiters_max) {
       ++hits;
@@ -105,6 +106,7 @@ struct KeyCache::State : std::enable_shared_from_this<State> {
 
   void keep(const Call& call, Slot slot) {
     if (call.generation != generation) return;  // Cleared meanwhile: only its waiters have it.
+    if (options.age_max <= Duration::zero()) return;
     if (by_wrapped.contains(slot.entry->wrapped)) return;
     if (slot.uses >= options.uses_max) slot.seals_for.clear();
     slots.push_front(std::move(slot));
@@ -238,7 +240,7 @@ void KeyCache::unwrap(std::string_view wrapped, const EncryptionContext& context
     ++state_->hits;
     return done(slot->entry);
   }
-  const auto call = state_->join(state_->unwrapping, id, SIZE_MAX, std::move(done));
+  const auto call = state_->join(state_->unwrapping, id, UINT64_MAX, std::move(done));
   if (call == nullptr) return;
   state_->open({call, std::move(id), std::string(wrapped), context, trace});
 }

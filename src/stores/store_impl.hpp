@@ -107,6 +107,7 @@ class TieredStore final : public Store {
   void load_for(std::unique_ptr<PageRead> read);
   bool reread(PageRead& read);
   void finish(PageRead& read, Result<Page> result);
+  Result<Record> unsealed_record(const Plan& plan, StoredRow& row);
   Result<Record> open_record(const Plan& plan, StoredRow& row, SubjectKey& key);
   Result<std::string> open_box(const Plan& plan, const StoredRow& row, Class part, SubjectKey& key);
 
@@ -120,6 +121,7 @@ class TieredStore final : public Store {
   void ready(const Job& job);
   void assemble(WriteJob& job);
   void seal(PreparedWrite& write);
+  static void leave_clear(PreparedWrite& write);
   void settle(WriteJob& job, bool committed);
   void request_commit();
   void commit();

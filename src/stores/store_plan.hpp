@@ -64,6 +64,7 @@ Result<void> prepare_filters(const Plan& plan, Query& query, const kms::Tokens& 
 
 // A box: the version byte, the number of the subject's key, then the sealed text.
 inline constexpr char box_version = 1;
+inline constexpr char clear_box_version = 0;  // Boxes are off: the object itself follows.
 inline constexpr std::size_t key_number_bytes = 8;
 inline constexpr std::size_t box_header_bytes = 1 + key_number_bytes;
 

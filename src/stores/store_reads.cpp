@@ -26,6 +26,9 @@ std::string_view any_box(const StoredRow& row) {
 
 // The number of the key that sealed it.
 Result<std::string_view> key_number(std::string_view box) {
+  if (!box.empty() && box[0] == clear_box_version) {
+    return error(Errc::corrupt, "a record was written with boxes off, and has no seal");
+  }
   if (box.size() < box_header_bytes || box[0] != box_version) {
     return error(Errc::corrupt, "a sealed box is damaged or of a newer version");
   }
@@ -133,9 +136,10 @@ void TieredStore::answer(Get read) {
   if (!found) return finish(read, found.error());
   if (!found.value()) return finish(read, std::optional<Record>());
   StoredRow& row = *found.value();
-  if (!any_box(row).empty()) return open_row(std::move(read), std::move(row));
-  std::string document = splice(*read.plan, row, {}, {});
-  finish(read, std::optional<Record>(Record{std::move(row.key), row.version, std::move(document)}));
+  if (options_.boxes && !any_box(row).empty()) return open_row(std::move(read), std::move(row));
+  auto record = unsealed_record(*read.plan, row);
+  if (!record) return finish(read, record.error());
+  finish(read, std::optional<Record>(std::move(record).value()));
 }
 
 void TieredStore::open_row(Get read, StoredRow row) {
@@ -193,6 +197,19 @@ const std::string& TieredStore::binding(const Plan& plan, std::string_view key, 
   return binding_;
 }
 
+// A record without boxes, or of a store that does not seal them.
+Result<Record> TieredStore::unsealed_record(const Plan& plan, StoredRow& row) {
+  for (const std::string* box : {&row.sensitive_box, &row.restricted_box}) {
+    if (box->empty() || (!options_.boxes && box->front() == clear_box_version)) continue;
+    return error(Errc::corrupt, "a record is sealed, and the store was opened with boxes off");
+  }
+  const auto object = [](const std::string& box) {
+    return std::string_view(box).substr(box.empty() ? 0 : 1);
+  };
+  std::string document = splice(plan, row, object(row.sensitive_box), object(row.restricted_box));
+  return Record{std::move(row.key), row.version, std::move(document)};
+}
+
 Result<Record> TieredStore::open_record(const Plan& plan, StoredRow& row, SubjectKey& key) {
   PORTEIRO_TRY(const std::string sensitive, open_box(plan, row, Class::sensitive, key));
   PORTEIRO_TRY(const std::string restricted, open_box(plan, row, Class::restricted, key));
@@ -214,7 +231,7 @@ void TieredStore::open_rows(std::unique_ptr<PageRead> read) {
   while (read->row < read->rows.rows.size()) {
     StoredRow& row = read->rows.rows[read->row];
     SharedKey key = std::exchange(read->loaded, nullptr);
-    if (!any_box(row).empty() && key == nullptr) {
+    if (options_.boxes && !any_box(row).empty() && key == nullptr) {
       const auto number = key_number(any_box(row));
       if (!number) return finish(*read, number.error());
       auto found = keys_->find(row.subject, number.value());
@@ -225,8 +242,8 @@ void TieredStore::open_rows(std::unique_ptr<PageRead> read) {
       key = std::move(found).value();
       if (key == nullptr) return load_for(std::move(read));
     }
-    auto record = key == nullptr ? Record{row.key, row.version, splice(*read->plan, row, {}, {})}
-                                 : open_record(*read->plan, row, *key);
+    auto record =
+        key == nullptr ? unsealed_record(*read->plan, row) : open_record(*read->plan, row, *key);
     if (!record) return finish(*read, record.error());
     read->page.records.push_back(std::move(record).value());
     ++read->row;

@@ -64,7 +64,8 @@ Result<TieredStore::PreparedWrite> TieredStore::prepare(write::Put& put) {
   PORTEIRO_TRY(auto parts, split(*out.plan, std::move(put.document), dependencies_.tokens));
   out.sensitive = std::move(parts.sensitive);
   out.restricted = std::move(parts.restricted);
-  if (!out.sensitive.empty() || !out.restricted.empty()) out.subject = parts.row.subject;
+  const bool boxed = !out.sensitive.empty() || !out.restricted.empty();
+  if (options_.boxes && boxed) out.subject = parts.row.subject;
   out.operation = operation::Put{std::move(put.collection), std::move(parts.row), put.expect};
   return out;
 }
@@ -102,7 +103,7 @@ Result<TieredStore::PreparedWrite> TieredStore::prepare(write::Erase& erase) {
   out.plan = plan(erase.collection);
   if (out.plan == nullptr) return no_collection(erase.collection);
   PORTEIRO_TRY(auto key, write_key(*out.plan, erase.key));
-  if (out.plan->last_of_subject) out.destroys = key;
+  if (options_.boxes && out.plan->last_of_subject) out.destroys = key;
   out.operation = operation::Erase{std::move(erase.collection), std::move(key), erase.expect};
   return out;
 }
@@ -164,7 +165,11 @@ void TieredStore::assemble(WriteJob& job) {
   operations.clear();
   operations.reserve(job.writes.size() + 2);
   for (PreparedWrite& write : job.writes) {
-    if (!write.subject.empty()) seal(write);
+    if (!write.subject.empty()) {
+      seal(write);
+    } else if (!options_.boxes) {
+      leave_clear(write);
+    }
     const auto* pending = write.claim.pending.get();
     if (pending != nullptr && std::find(carried.begin(), carried.end(), pending) == carried.end()) {
       carried.push_back(pending);
@@ -191,6 +196,17 @@ void TieredStore::seal(PreparedWrite& write) {
   };
   row.sensitive_box = box(write.sensitive, Class::sensitive);
   row.restricted_box = box(write.restricted, Class::restricted);
+}
+
+// Boxes are off: what would be sealed goes into them as it is.
+void TieredStore::leave_clear(PreparedWrite& write) {
+  auto* const put = std::get_if<operation::Put>(&write.operation);
+  if (put == nullptr) return;
+  const auto box = [](const std::string& plain) {
+    return plain.empty() ? std::string() : std::string(1, clear_box_version) + plain;
+  };
+  put->row.sensitive_box = box(write.sensitive);
+  put->row.restricted_box = box(write.restricted);
 }
 
 // Tells the keys how it ended, in the order of the writes.

@@ -58,6 +58,14 @@ struct Layers {
   bool masking = true;      // Of values in replies whose reader may not have them whole.
   bool key_cache = true;    // Off: every use of a key is a call to the key service.
 };
+// "client-auth", …: as configs name them, in the order above.
+struct LayerName {
+  std::string_view name;
+  bool Layers::*layer;
+};
+std::span<const LayerName> layer_names();
+std::vector<std::string_view> switched_off(
+    const Layers& layers);  // Their names; empty: all are on.
 
 // Null: no role. Pure.
 Reason decide(const Role* role, std::string_view action, std::string_view resource);

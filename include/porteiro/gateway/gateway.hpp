@@ -73,7 +73,9 @@ struct Options {
   Duration idempotency_age = std::chrono::hours(24);  // How long a key and an outcome are kept.
   std::string ledger_key;                             // The KMS key of stored replies; empty: they
                                                       // are kept only when not restricted.
-  LatencyModel latency;                               // Of the gateway's own part, modelled.
+  // Off, to measure what it costs: what has a seal_key or ledger_key goes in clear.
+  bool sealing = true;
+  LatencyModel latency;  // Of the gateway's own part, modelled.
 };
 
 struct Dependencies {

@@ -10,9 +10,10 @@
 namespace porteiro::kms {
 
 struct CacheOptions {
-  Duration age_max = std::chrono::minutes(5);  // Since KMS gave the key; zero: nothing is kept.
-  std::uint64_t uses_max = 100;                // Of one data key for sealing; at least 1.
-  std::size_t entries_max = 1000;              // Of both kinds together.
+  // Since KMS gave the key; zero: nothing is kept, and nobody joins another's call.
+  Duration age_max = std::chrono::minutes(5);
+  std::uint64_t uses_max = 100;    // Of one data key for sealing; at least 1.
+  std::size_t entries_max = 1000;  // Of both kinds together.
 };
 
 class KeyCache {

@@ -94,6 +94,13 @@ TEST_CASE("access: a denial is a record, a counter and a line, with all that is 
         std::string::npos);
 }
 
+TEST_CASE("access: what is switched off is told by the names of the config") {
+  CHECK(switched_off({}).empty());
+  Layers layers;
+  layers.sealing = layers.key_cache = false;
+  CHECK(switched_off(layers) == std::vector<std::string_view>{"sealing", "key-cache"});
+}
+
 TEST_CASE("access: the reasons are told apart") {
   Bench b;
   const auto why = [&](const Principal& who, std::string_view resource) {

@@ -27,8 +27,8 @@ struct Directory {
 
 TEST_CASE("manifest: a whole directory passes, and so does a new one") {
   Directory directory;
-  CHECK(check_manifest(directory.world.files, "d").has_value());
-  CHECK(check_manifest(directory.world.files, "elsewhere").has_value());
+  CHECK(check_manifest(directory.world.files, "d", true).has_value());
+  CHECK(check_manifest(directory.world.files, "elsewhere", true).has_value());
 }
 
 TEST_CASE("manifest: a missing part is refused by its name") {
@@ -37,7 +37,7 @@ TEST_CASE("manifest: a missing part is refused by its name") {
     CAPTURE(path);
     Directory directory;
     directory.world.files.disk().files.erase(path);
-    const auto checked = check_manifest(directory.world.files, "d");
+    const auto checked = check_manifest(directory.world.files, "d", true);
     REQUIRE_FALSE(checked.has_value());
     CHECK(checked.error().code == Errc::corrupt);
     const std::string part =
@@ -49,8 +49,21 @@ TEST_CASE("manifest: a missing part is refused by its name") {
 TEST_CASE("manifest: an emptied part is refused, a damaged manifest too") {
   Directory directory;
   directory.world.files.disk().files["d/stores/A.sqlite"].clear();
-  CHECK_FALSE(check_manifest(directory.world.files, "d").has_value());
+  CHECK_FALSE(check_manifest(directory.world.files, "d", true).has_value());
   directory.world.files.disk().files["d/stores/A.sqlite"] = "x";
   directory.world.files.disk().files["d/manifest"] = "{";
-  CHECK_FALSE(check_manifest(directory.world.files, "d").has_value());
+  CHECK_FALSE(check_manifest(directory.world.files, "d", true).has_value());
+}
+
+TEST_CASE("manifest: what was made with boxes off is refused with boxes on, and the reverse") {
+  virtual_world::World world;
+  REQUIRE(world.files.replace("d/keys/keys", "x").has_value());
+  for (const bool made : {true, false}) {
+    REQUIRE(write_manifest(world.files, "d", {{"keys/keys"}, {}, made}).has_value());
+    CHECK(check_manifest(world.files, "d", made).has_value());
+    const auto other = check_manifest(world.files, "d", !made);
+    REQUIRE_FALSE(other.has_value());
+    CHECK(other.error().code == Errc::invalid);
+    CHECK(other.error().at == "/security/off");
+  }
 }

@@ -52,6 +52,21 @@ std::string with_parts(const std::string& more) { return "{" + std::string(parts
 
 }  // namespace
 
+TEST_CASE("options: a layer that is off is off in the modules that make it") {
+  const std::string stores = R"("keys": {"k": {}}, "stores": {"S": {"key": "k"}})";
+  const Options on = options_of("{" + stores + "}");
+  CHECK(on.gateway.sealing);
+  CHECK(on.stores.at(0).boxes);
+  CHECK(on.stores.at(0).subject_keys_max > 0);
+  const Options off =
+      options_of("{" + stores + R"(, "security": {"off": ["sealing", "boxes", "key-cache"]}})");
+  CHECK_FALSE(off.gateway.sealing);
+  CHECK_FALSE(off.stores.at(0).boxes);
+  CHECK(off.stores.at(0).subject_keys_max == 0);
+  CHECK(off.key_cache.age_max == Duration::zero());
+  CHECK(off.layers.audit);
+}
+
 TEST_CASE("options: every default of the schema is the default of its struct") {
   const Options found = options_of(R"({
     "queues": {"q": {}}, "functions": {"f": {"builtin": "echo"}},

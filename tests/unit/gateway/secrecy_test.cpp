@@ -81,4 +81,28 @@ TEST_CASE("secrecy: no restricted value leaves the gateway but in a reply") {
   CHECK(search.seen[static_cast<std::size_t>(Place::queue)] > 0);
 }
 
+// Goal: the layer that seals can be switched off by itself; the event then says what a sealed one
+// would have, in clear, and repeated commands are known as before.
+TEST_CASE("secrecy: with sealing off a body is the event's, and a reply is kept, in clear") {
+  World world;
+  Options options = example();
+  options.sealing = false;
+  House house(world, std::move(options));
+  const std::uint64_t calls = house.kms->calls();
+  const Headers key = with(lender, "Idempotency-Key", "k");
+  const Asked first =
+      house.ask("POST", "/v1/people", key, "{\"cpf\":\"111.444.777-35\",\"name\":\"Ana Canary\"}");
+  house.run();
+  CHECK(first->status() == 202);
+  const std::string event = house.queues->find("commands")->peek(1).at(0).message.body;
+  CHECK(find_member(event, "data.body.cpf") == "\"11144477735\"");
+  CHECK_FALSE(find_member(event, "data.sealed").has_value());
+  house.serve("commands", replied(201, "{\"name\":\"Ana Canary\"}"));
+  house.run();
+  const Asked status = house.ask("GET", first->header("Location"), lender);
+  house.run();
+  CHECK(status->text("reply.name") == "Ana Canary");
+  CHECK(house.kms->calls() == calls);
+}
+
 }  // namespace porteiro::gateway

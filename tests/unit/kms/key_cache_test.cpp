@@ -272,6 +272,26 @@ TEST_CASE("sealer: a text changed in any byte or cut anywhere is refused, cached
   }
 }
 
+// Goal: with nothing kept, each use is a call, those at the same time, too.
+TEST_CASE("key cache: without age every use is a call of its own") {
+  CacheOptions none;
+  none.age_max = Duration::zero();
+  none.uses_max = 1;
+  CacheFixture f(none);
+  const std::string wrapped = f.current().value()->wrapped;
+  const std::uint64_t before = f.kms->calls();
+  int opened = 0, made = 0;
+  for (int i = 0; i < 3; ++i) {
+    f.cache->unwrap(wrapped, person, Id{}, [&](auto key) { opened += key.has_value() ? 1 : 0; });
+    f.cache->current("vault", person, Id{}, [&](auto key) { made += key.has_value() ? 1 : 0; });
+  }
+  f.world.scheduler.run_until_idle();
+  CHECK(opened == 3);
+  CHECK(made == 3);
+  CHECK(f.kms->calls() == before + 6);
+  CHECK(f.cache->entries() == 0);
+}
+
 TEST_CASE("sealer: completes at once when the key is cached, later when it is not") {
   CacheFixture f;
   std::string sealed;

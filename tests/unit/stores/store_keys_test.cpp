@@ -268,6 +268,40 @@ TEST_CASE("store keys: KMS that fails fails those writes and reads only, and is 
   CHECK(f.read("person", cpf_a)["name"] == "Canary");
 }
 
+// Goal: with boxes off no key is asked for, and no store takes the one form for the other.
+TEST_CASE("store keys: with boxes off records are in clear, and are refused with boxes on") {
+  StoreFixture f;
+  StoreOptions off = Fixture::options();
+  off.boxes = false;
+  f.open(off);
+  REQUIRE(f.put("person", ana()).has_value());
+  CHECK(f.read("person", cpf_a) == [] {
+    json whole = ana();
+    whole["cpf"] = cpf_a;
+    return whole;
+  }());
+  CHECK(f.query("person").value().records.size() == 1);
+  CHECK(f.calls() == 0);
+  CHECK(f.watch.seen.find("512345") != std::string::npos);
+  CHECK_FALSE(f.engine->blob("subject", f.token(cpf_a)).value().has_value());
+
+  const auto reopen = [&](const StoreOptions& options) {
+    auto tiered = std::make_unique<TieredStore>(options, f.environment, f.dependencies());
+    REQUIRE(tiered->open(f.engine).has_value());
+    f.store = std::move(tiered);
+  };
+  reopen(Fixture::options());
+  CHECK(errc_of(f.get("person", cpf_a)) == Errc::corrupt);
+  CHECK(errc_of(f.query("person")) == Errc::corrupt);
+  REQUIRE(f.put("person", ana()).has_value());  // Sealed now.
+  CHECK(f.read("person", cpf_a)["income_cents"] == 512345);
+  reopen(off);
+  CHECK(errc_of(f.get("person", cpf_a)) == Errc::corrupt);
+  CHECK(errc_of(f.query("person")) == Errc::corrupt);
+  REQUIRE(f.erase("person", cpf_a).has_value());
+  CHECK_FALSE(f.get("person", cpf_a).value().has_value());
+}
+
 // Goal: a read that falls between a commit and the loop's knowledge of it finds the new key.
 TEST_CASE("store keys: rows under a key that changed meanwhile are read again") {
   StoreFixture f;
