@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.hpp"
+#include "app/data_folder.hpp"
 #include "app/passing_folder.hpp"
 #include "porteiro/access/access.hpp"
 #include "porteiro/emulator/emulator.hpp"
@@ -169,6 +170,9 @@ Outcome up(const UpArguments& arguments) {
     if (log_file == nullptr) {
       return complain(error(Errc::unavailable, "cannot open the log file " + arguments.log_file));
     }
+  }
+  if (auto trusted = check_data_folder(options.value().data_directory); !trusted) {
+    return complain(trusted.error());
   }
   warn_of_layers_off(options.value().layers);
   const emulator::Ports ports = options.value().ports;
