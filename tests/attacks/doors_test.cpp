@@ -261,14 +261,16 @@ TEST_CASE("attack: a body is declared to be something else") {
 
 TEST_CASE("attack: a page of another site uses the inside port of whoever visits it") {
   Registered r;
-  for (const auto& [name, value] :
-       Headers{{"Origin", "https://evil.example"}, {"Host", "evil.example"}, {"Origin", "null"}}) {
+  const Headers pages{
+      {"Origin", "https://evil.example"}, {"Origin", "null"}, {"Host", "evil.example"}};
+  for (const auto& [name, value] : pages) {
     CAPTURE(value);
     Headers headers{{name, value}};
     for (const char* path : {"/_porteiro/events", "/_porteiro/queues/commands/messages"}) {
       CHECK(r.bench.inside("GET", path, headers).status == 403);
     }
     CHECK(r.bench.inside("POST", "/_porteiro/reset", headers).status == 403);
+    if (name == "Host") continue;  // A name of its own is nothing unusual for a service.
     headers.emplace_back("X-Amz-Target", "AmazonSQS.ListQueues");
     CHECK(r.bench.inside("POST", "/", headers, "{}").status == 403);
   }
