@@ -59,7 +59,7 @@ class Reader {
   Result<Options> read();
 
  private:
-  void read_keys();
+  Result<void> read_keys();
   Result<void> read_tokens();
   Result<void> read_stores();
   Result<void> read_queues();
@@ -115,16 +115,23 @@ void Reader::read_store_latency(stores::StoreOptions& store, const json& describ
   store.write = model(own.at("write"));
 }
 
-void Reader::read_keys() {
+Result<void> Reader::read_keys() {
   for (const auto& [name, key] : config_.at("keys").items()) {
-    const bool hmac = text(key, "spec") == "HMAC_256";
-    options_.kms.keys.push_back(
-        {name, hmac ? kms::KeySpec::hmac_256 : kms::KeySpec::symmetric_default});
+    kms::KeyOptions option{name};
+    const auto spec = kms::parse_key_spec(text(key, "spec"));
+    PORTEIRO_ASSERT(spec.has_value());  // The schema lists them.
+    option.spec = *spec;
+    if (key.contains("rotate")) {
+      PORTEIRO_TRY(check_spec(name, "SYMMETRIC_DEFAULT", below("/keys", name) + "/rotate"));
+      option.rotation_period = duration(key, "rotate");
+    }
+    options_.kms.keys.push_back(std::move(option));
   }
   options_.kms.latency = call_latency(config_.at("kms"), "latency");
   const json& cache = config_.at("key_cache");
   options_.key_cache = {duration(cache, "age"), cache.at("uses").get<std::uint64_t>(),
                         number(cache, "entries")};
+  return ok();
 }
 
 Result<void> Reader::read_tokens() {
@@ -427,7 +434,7 @@ Result<void> Reader::read_listen() {
 }
 
 Result<Options> Reader::read() {
-  read_keys();
+  PORTEIRO_TRY(read_keys());
   PORTEIRO_TRY(read_tokens());
   PORTEIRO_TRY(read_stores());
   PORTEIRO_TRY(read_queues());

@@ -43,6 +43,22 @@ EVP_CIPHER* aes_256_gcm() { return fetched<EVP_CIPHER_fetch>("AES-256-GCM"); }
 EVP_MAC* hmac() { return fetched<EVP_MAC_fetch>("HMAC"); }
 EVP_MD* sha_256() { return fetched<EVP_MD_fetch>("SHA256"); }
 
+const EVP_MD* method_of(Digest digest) {
+  switch (digest) {
+    case Digest::sha1:
+      return EVP_sha1();
+    case Digest::sha224:
+      return EVP_sha224();
+    case Digest::sha256:
+      return sha_256();
+    case Digest::sha384:
+      return EVP_sha384();
+    case Digest::sha512:
+      return EVP_sha512();
+  }
+  return nullptr;
+}
+
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
@@ -78,6 +94,29 @@ Secret Secret::random(Entropy& entropy) {
   return secret;
 }
 
+SecretBytes::SecretBytes(std::string_view material)
+    : data_(material.empty() ? nullptr : new char[material.size()]), size_(material.size()) {
+  std::copy(material.begin(), material.end(), data_.get());
+}
+
+SecretBytes& SecretBytes::operator=(SecretBytes other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+SecretBytes::~SecretBytes() {
+  if (data_ != nullptr) OPENSSL_cleanse(data_.get(), size_);
+}
+
+SecretBytes SecretBytes::random(Entropy& entropy, std::size_t size) {
+  SecretBytes secret;
+  secret.data_.reset(new char[size]);
+  secret.size_ = size;
+  entropy.fill(std::as_writable_bytes(std::span(secret.data_.get(), size)));
+  return secret;
+}
+
 // One context a direction, made when first needed: most keys are used in one direction only.
 struct Cipher::Contexts {
   Secret key;
@@ -105,9 +144,17 @@ Cipher::Cipher(Cipher&&) noexcept = default;
 Cipher& Cipher::operator=(Cipher&&) noexcept = default;
 
 std::string Cipher::seal(std::string_view plaintext, std::string_view aad, Entropy& entropy) {
-  std::string sealed(sealed_overhead_bytes + plaintext.size(), '\0');
-  entropy.fill(std::as_writable_bytes(std::span(sealed.data(), iv_bytes)));
-  unsigned char* const out = bytes_of(sealed.data());
+  std::string sealed;
+  seal_to(sealed, plaintext, aad, entropy);
+  return sealed;
+}
+
+void Cipher::seal_to(std::string& sealed, std::string_view plaintext, std::string_view aad,
+                     Entropy& entropy) {
+  const std::size_t begin = sealed.size();
+  sealed.resize(begin + sealed_overhead_bytes + plaintext.size());
+  entropy.fill(std::as_writable_bytes(std::span(sealed.data() + begin, iv_bytes)));
+  unsigned char* const out = bytes_of(sealed.data() + begin);
   EVP_CIPHER_CTX* const context = contexts_->start(contexts_->sealing, true, out);
   int done = 0;
   bool good = true;
@@ -122,7 +169,6 @@ std::string Cipher::seal(std::string_view plaintext, std::string_view aad, Entro
   good = good && EVP_EncryptFinal_ex(context, tag, &done) == 1 &&
          EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, tag_bytes, tag) == 1;
   PORTEIRO_ASSERT(good);
-  return sealed;
 }
 
 Result<std::string> Cipher::open(std::string_view sealed, std::string_view aad) {
@@ -194,6 +240,39 @@ std::array<char, 32> sha256(std::string_view message) {
   return out;
 }
 
+std::size_t bytes_of(Digest digest) {
+  constexpr std::array<std::size_t, 5> sizes{20, 28, 32, 48, 64};
+  return sizes[static_cast<std::size_t>(digest)];
+}
+
+std::string digest_of(Digest digest, std::string_view message) {
+  std::string out(bytes_of(digest), '\0');
+  initialise();
+  PORTEIRO_ASSERT(EVP_Digest(message.data(), message.size(), bytes_of(out.data()), nullptr,
+                             method_of(digest), nullptr) == 1);
+  return out;
+}
+
+std::string mac_of(Digest digest, const SecretBytes& key, std::string_view message) {
+  const std::unique_ptr<EVP_MAC_CTX, FreeMac> mac(EVP_MAC_CTX_new(hmac()));
+  PORTEIRO_ASSERT(mac != nullptr);
+  std::string name = EVP_MD_get0_name(method_of(digest));
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", name.data(), 0),
+                                   OSSL_PARAM_construct_end()};
+  std::string out(bytes_of(digest), '\0');
+  std::size_t written = 0;
+  const std::string_view material = key.view();
+  PORTEIRO_ASSERT(EVP_MAC_init(mac.get(), bytes_of(material), material.size(), parameters) == 1 &&
+                  EVP_MAC_update(mac.get(), bytes_of(message), message.size()) == 1 &&
+                  EVP_MAC_final(mac.get(), bytes_of(out.data()), &written, out.size()) == 1);
+  PORTEIRO_ASSERT(written == out.size());
+  return out;
+}
+
+bool same_bytes(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
 Secret derive(std::string_view passphrase, std::string_view salt) {
   constexpr std::uint64_t n = 1U << 15, r = 8, p = 1;
   constexpr std::uint64_t memory_bytes_max = 64U << 20;  // It needs 128 × n × r = 32 MiB and a bit.
@@ -205,6 +284,8 @@ Secret derive(std::string_view passphrase, std::string_view salt) {
   OPENSSL_cleanse(out.data(), out.size());
   return secret;
 }
+
+void prepare() { initialise(); }
 
 void wipe(std::string& text) {
   OPENSSL_cleanse(text.data(), text.size());

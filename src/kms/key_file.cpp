@@ -1,5 +1,6 @@
 #include "kms/key_file.hpp"
 
+#include <cstring>
 #include <optional>
 
 #include "porteiro/base/bytes.hpp"
@@ -8,7 +9,9 @@ namespace porteiro::kms {
 namespace {
 
 constexpr std::string_view magic = "PKEY";
-constexpr char format_version = 1;
+constexpr char format_version = 2;
+constexpr char first_version = 1;  // Read, never written.
+constexpr std::size_t iv_bytes = 12;
 constexpr char protection_root_file = 0;
 constexpr char protection_passphrase = 1;
 constexpr std::size_t fixed_bytes = magic.size() + 2;
@@ -28,7 +31,7 @@ std::string make_header(char protection, std::string_view salt) {
 }
 
 struct Frame {
-  char protection;
+  char version, protection;
   std::string_view salt, header, box;  // Views into the file's content.
 };
 
@@ -43,7 +46,8 @@ Result<Frame> parse_frame(const std::string& path, std::string_view content) {
   if (ByteReader(content.substr(checked.size())).u32() != crc32c(checked)) {
     return corrupt(path, damaged);
   }
-  if (content[magic.size()] != format_version) {
+  const char version = content[magic.size()];
+  if (version != format_version && version != first_version) {
     return corrupt(path,
                    "the key file has a format that this version cannot read; use the newer "
                    "porteiro that wrote it");
@@ -54,52 +58,7 @@ Result<Frame> parse_frame(const std::string& path, std::string_view content) {
   const std::string_view box = reader.rest();
   const bool known = protection == protection_root_file || protection == protection_passphrase;
   if (!salt || !known || box.size() < sealed_overhead_bytes) return corrupt(path, damaged);
-  return Frame{protection, *salt, checked.substr(0, checked.size() - box.size()), box};
-}
-
-std::string pack(const std::vector<StoredKey>& keys) {
-  std::string out;
-  append_u32(out, static_cast<std::uint32_t>(keys.size()));
-  for (const StoredKey& key : keys) {
-    append_sized(out, key.name);
-    append_u32(out, static_cast<std::uint32_t>(key.spec));
-    append_u32(out, static_cast<std::uint32_t>(key.versions.size()));
-    for (const KeyVersion& version : key.versions) {
-      append_u32(out, version.number);
-      append_sized(out, version.material.view());
-    }
-  }
-  return out;
-}
-
-std::optional<StoredKey> unpack_key(ByteReader& reader) {
-  const auto name = reader.sized();
-  const auto spec = reader.u32();
-  const auto versions = reader.u32();
-  if (!name || !spec || !versions || *versions == 0) return std::nullopt;
-  if (*spec > static_cast<std::uint32_t>(KeySpec::hmac_256)) return std::nullopt;
-  StoredKey key{std::string(*name), static_cast<KeySpec>(*spec), {}};
-  for (std::uint32_t i = 0; i < *versions; ++i) {
-    const auto number = reader.u32();
-    const auto material = reader.sized();
-    if (!number || !material || material->size() != Secret::bytes) return std::nullopt;
-    key.versions.push_back({*number, Secret(*material)});
-  }
-  return key;
-}
-
-std::optional<std::vector<StoredKey>> unpack(std::string_view content) {
-  ByteReader reader(content);
-  const auto count = reader.u32();
-  if (!count) return std::nullopt;
-  std::vector<StoredKey> keys;
-  for (std::uint32_t i = 0; i < *count; ++i) {
-    auto key = unpack_key(reader);
-    if (!key) return std::nullopt;
-    keys.push_back(std::move(*key));
-  }
-  if (!reader.rest().empty()) return std::nullopt;
-  return keys;
+  return Frame{version, protection, *salt, checked.substr(0, checked.size() - box.size()), box};
 }
 
 Result<Secret> read_root(const std::string& path, Files& files) {
@@ -158,6 +117,16 @@ Result<Secret> find_root(const Frame& frame, const std::string& path, const std:
   return root;
 }
 
+struct GivenBytes final : Entropy {  // What was drawn on the loop, for elsewhere.
+  explicit GivenBytes(std::string_view bytes) : left(bytes) {}
+  void fill(std::span<std::byte> out) override {
+    PORTEIRO_ASSERT(out.size() <= left.size());
+    std::memcpy(out.data(), left.data(), out.size());
+    left.remove_prefix(out.size());
+  }
+  std::string_view left;
+};
+
 }  // namespace
 
 Result<KeyFile> KeyFile::open(const std::string& directory, std::string_view passphrase,
@@ -171,10 +140,14 @@ Result<KeyFile> KeyFile::open(const std::string& directory, std::string_view pas
     if (content.error().code != Errc::not_found) return content.error();
     if (!passphrase.empty()) {
       const std::string salt = make_salt(environment.entropy);
-      return KeyFile(path, make_header(protection_passphrase, salt), derive(passphrase, salt));
+      KeyFile file(path, make_header(protection_passphrase, salt), derive(passphrase, salt));
+      file.outdated = true;
+      return file;
     }
     PORTEIRO_TRY(const Secret root, read_or_make_root(root_path, environment));
-    return KeyFile(path, make_header(protection_root_file, {}), root);
+    KeyFile file(path, make_header(protection_root_file, {}), root);
+    file.outdated = true;
+    return file;
   }
   PORTEIRO_TRY(const Frame frame, parse_frame(path, content.value()));
   PORTEIRO_TRY(const Secret root, find_root(frame, path, root_path, passphrase, files));
@@ -186,20 +159,34 @@ Result<KeyFile> KeyFile::open(const std::string& directory, std::string_view pas
                                        : "the keys do not open with this root.key; put back the "
                                          "one they were sealed with");
   }
-  auto keys = unpack(plain.value());
+  const bool old = frame.version == first_version;
+  auto kept =
+      old ? unpack_version_1(plain.value(), environment.entropy, environment.scheduler.now())
+          : unpack(plain.value());
   wipe(plain.value());
-  if (!keys) return corrupt(path, "the key file's content is damaged; restore it from a backup");
-  KeyFile file(path, std::string(frame.header), root);
-  file.keys = std::move(*keys);
+  if (!kept) return corrupt(path, "the key file's content is damaged; restore it from a backup");
+  KeyFile file(path, make_header(frame.protection, frame.salt), root);
+  file.content = std::move(*kept);
+  file.outdated = old;
   return file;
 }
 
-Result<void> KeyFile::save(Environment& environment) const {
-  std::string plain = pack(keys);
-  std::string content = header_ + Cipher(root_).seal(plain, header_, environment.entropy);
+KeyFile::Draft KeyFile::draft(const std::vector<const KeyData*>& keys,
+                              const std::map<std::string, Alias, std::less<>>& aliases,
+                              Environment& environment) const {
+  std::string plain = pack(keys, aliases);
+  Draft draft{SecretBytes(plain), std::string(iv_bytes, '\0')};
   wipe(plain);
-  append_u32(content, crc32c(content));
-  return environment.files.replace(path_, content);
+  environment.entropy.fill(std::as_writable_bytes(std::span(draft.iv.data(), iv_bytes)));
+  return draft;
+}
+
+Result<void> KeyFile::write(const Draft& draft, Files& files) const {
+  GivenBytes iv(draft.iv);
+  std::string bytes = header_;
+  Cipher(root_).seal_to(bytes, draft.plain.view(), header_, iv);
+  append_u32(bytes, crc32c(bytes));
+  return files.replace(path_, bytes);
 }
 
 }  // namespace porteiro::kms

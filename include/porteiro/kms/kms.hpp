@@ -1,14 +1,16 @@
-// The key service: named keys that never leave it, data keys, small encryptions with an encryption
-// context, and HMACs. Completions never run before the call has returned; in simulation they come
-// after the modelled latency. Belongs to the loop.
+// The key service: named keys of the config that never leave it, data keys, small encryptions with
+// an encryption context, HMACs and signatures. Completions never run before the call has returned;
+// in simulation they come after the modelled latency. Belongs to the loop.
 //
-// Under a data directory the key material is in `keys`, sealed by a root key that is either the
-// file `root.key` (mode 0600) or derived from the passphrase given; see docs/kms-format.md.
+// The keys, and those that clients made, are in a Keyring. Under a data directory that is the file
+// `keys`, sealed by a root key that is either the file `root.key` (mode 0600) or derived from the
+// passphrase given; see docs/kms-format.md.
 //
 // Each call passes FaultPoint::kms_call with the key's name: `throttle` and `error` refuse it
 // (unavailable), `delay` and `slow` make it take longer. It leaves a record kms_called and counts
-// in porteiro_kms_calls_total{key,op}.
+// in porteiro_kms_calls_total{key,op}; the keys of clients count together, as `client-keys`.
 #pragma once
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,16 +21,10 @@
 #include "porteiro/base/id.hpp"
 #include "porteiro/base/latency.hpp"
 #include "porteiro/kms/crypto.hpp"
+#include "porteiro/kms/keyring.hpp"
 #include "porteiro/telemetry/telemetry.hpp"
 
 namespace porteiro::kms {
-
-enum class KeySpec : std::uint8_t { symmetric_default, hmac_256 };
-
-struct KeyOptions {
-  std::string name;
-  KeySpec spec = KeySpec::symmetric_default;
-};
 
 struct Options {
   std::vector<KeyOptions> keys;
@@ -37,19 +33,25 @@ struct Options {
   std::string passphrase;  // From PORTEIRO_PASSPHRASE; empty: the root key is a file.
 };
 
-// Name-value pairs that a ciphertext is bound to; the same must be given to decrypt. Not secret.
-using EncryptionContext = std::map<std::string, std::string, std::less<>>;
-
-// Appends the one byte form that AADs use: the number of pairs, then the pairs by ascending name,
-// each text with its length in front, so that no two contexts look alike.
-void append_canonical(std::string& out, const EncryptionContext& context);
-
 struct DataKey {
   Secret plaintext;
   std::string wrapped;  // Opaque; decrypt() gives the plaintext back. Holds the key's name.
 };
 
-inline constexpr std::size_t plaintext_bytes_max = 4096;  // AWS KMS Encrypt, symmetric keys.
+// What is called, as it is counted.
+enum class Op : std::uint8_t {
+  generate_data_key,
+  encrypt,
+  decrypt,
+  generate_mac,
+  verify_mac,
+  sign,
+  verify,
+  generate_data_key_pair,
+  derive_shared_secret,
+  generate_random,
+  count_
+};
 
 class Kms {
  public:
@@ -67,7 +69,7 @@ class Kms {
   template <class T>
   using Done = UniqueFunction<void(Result<T>)>;
 
-  // `trace` ties the call to the request it serves. Errors of all four: not_found (no such key),
+  // `trace` ties the call to the request it serves. Errors of all: not_found (no such key),
   // invalid (the key's spec does not allow it, or the input is longer than plaintext_bytes_max),
   // unavailable (throttled; retry).
   virtual void generate_data_key(std::string_view key, const EncryptionContext& context, Id trace,
@@ -79,10 +81,30 @@ class Kms {
                        Done<std::string> done) = 0;
   virtual void generate_mac(std::string_view key, std::string_view message, Id trace,
                             Done<std::string> done) = 0;
+  // ECDSA_SHA_256 (DER) or Ed25519 over the message itself, worked out off the loop.
+  virtual void sign(std::string_view key, std::string_view message, Id trace,
+                    Done<std::string> done) = 0;
+  // Errors also: corrupt (the signature is not good).
+  virtual void verify(std::string_view key, std::string_view message, std::string_view signature,
+                      Id trace, Done<void> done) = 0;
+  // For who verifies without a call, as with what GetPublicKey gives. Null: no such pair.
+  virtual KeyPair::Shared public_key(std::string_view key) const = 0;
 
   virtual bool has(std::string_view key) const = 0;
   // All calls since start or Telemetry::reset(), failed ones too: what KMS is paid by.
   virtual std::uint64_t calls() const = 0;
+
+  // For front-ends, which work on the keys by themselves: what each call of a client passes, as
+  // the calls above do. `key` null: it names none.
+  struct Ticket {
+    telemetry::Name key;
+    Time since;
+    Duration delay;                // Answer after it.
+    std::optional<Error> refused;  // Unavailable: do nothing, and say so.
+  };
+  virtual Ticket begin(Op op, const Key* key) = 0;
+  virtual void end(const Ticket& ticket, Id trace, std::optional<Errc> failed) = 0;
+  virtual Keyring& keyring() = 0;
 };
 
 }  // namespace porteiro::kms

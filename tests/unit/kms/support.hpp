@@ -76,6 +76,14 @@ struct Fixture {
     return wait<std::string>(
         [&](auto done) { kms->decrypt(blob, context, Id{}, std::move(done)); });
   }
+  Result<void> rotate(std::string_view key) {
+    Key* const found = kms->keyring().find_named(key);
+    PORTEIRO_TRY(kms->keyring().rotate(*found, true));
+    return commit();
+  }
+  Result<void> commit() {
+    return wait<void>([&](auto done) { kms->keyring().commit(std::move(done)); });
+  }
   Result<std::string> mac(std::string_view key, std::string_view message) {
     return wait<std::string>(
         [&](auto done) { kms->generate_mac(key, message, Id{}, std::move(done)); });
