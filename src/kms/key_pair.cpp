@@ -310,6 +310,37 @@ Result<SecretBytes> KeyPair::decrypt(Digest digest, std::string_view ciphertext)
   return plaintext;
 }
 
+Result<SecretBytes> KeyPair::unwrap(Digest digest, std::string_view wrapped) const {
+  const Error bad = error(Errc::corrupt, "the wrapped material is damaged, or for another key");
+  const auto modulus = static_cast<std::size_t>(EVP_PKEY_get_size(key_->pkey.get()));
+  if (wrapped.size() <= modulus + 8) return bad;
+  PORTEIRO_TRY(const SecretBytes aes, decrypt(digest, wrapped.substr(0, modulus)));
+  const std::string_view body = wrapped.substr(modulus);
+  using CipherMethod = std::unique_ptr<EVP_CIPHER, Free<EVP_CIPHER_free>>;
+  const std::size_t bits = aes.view().size() * 8;
+  if (bits != 128 && bits != 192 && bits != 256) return bad;
+  const std::string name = "AES-" + std::to_string(bits) + "-WRAP-PAD";
+  const CipherMethod method(EVP_CIPHER_fetch(nullptr, name.c_str(), nullptr));
+  const std::unique_ptr<EVP_CIPHER_CTX, Free<EVP_CIPHER_CTX_free>> context(EVP_CIPHER_CTX_new());
+  EVP_CIPHER_CTX_set_flags(context.get(), EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+  std::string out(body.size() + 16, '\0');
+  int size = 0, rest = 0;
+  const bool good =
+      method != nullptr &&
+      EVP_DecryptInit_ex2(context.get(), method.get(), bytes(aes.view()), nullptr, nullptr) == 1 &&
+      EVP_DecryptUpdate(context.get(), bytes(out), &size, bytes(body),
+                        static_cast<int>(body.size())) == 1 &&
+      EVP_DecryptFinal_ex(context.get(), bytes(out) + size, &rest) == 1;
+  ERR_clear_error();
+  if (!good) {
+    wipe(out);
+    return bad;
+  }
+  SecretBytes material(std::string_view(out).substr(0, static_cast<std::size_t>(size + rest)));
+  wipe(out);
+  return material;
+}
+
 Result<SecretBytes> KeyPair::derive(std::string_view other_public_der) const {
   const auto other = from_public(other_public_der);
   if (!other || other.value()->spec_ != spec_ || !allows(spec_, KeyUsage::key_agreement)) {

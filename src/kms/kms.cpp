@@ -133,6 +133,7 @@ class Service final : public Kms {
     if (fault.kind == Fault::Kind::delay || fault.kind == Fault::Kind::slow) {
       ticket.delay += fault.delay;
     } else if (fault.kind == Fault::Kind::throttle) {
+      ticket.throttled = true;
       ticket.refused =
           error(Errc::unavailable, "throttled: too many calls for the key '" + counted.name +
                                        "'; retry later, or cache data keys");

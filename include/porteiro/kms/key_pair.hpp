@@ -42,6 +42,9 @@ class KeyPair {
   Result<std::string> encrypt(Digest digest, std::string_view plaintext) const;
   Result<SecretBytes> decrypt(Digest digest, std::string_view ciphertext) const;  // Or corrupt.
   std::size_t plaintext_max(Digest digest) const;  // Bytes that encrypt() takes.
+  // What an AES key wraps (RFC 5649), and in front of it that AES key, encrypted for this pair.
+  // Errors: corrupt.
+  Result<SecretBytes> unwrap(Digest digest, std::string_view wrapped) const;
 
   // ECDH. Errors: invalid (`other` is no public key on the same curve).
   Result<SecretBytes> derive(std::string_view other_public_der) const;

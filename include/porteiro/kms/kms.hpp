@@ -101,6 +101,7 @@ class Kms {
     Time since;
     Duration delay;                // Answer after it.
     std::optional<Error> refused;  // Unavailable: do nothing, and say so.
+    bool throttled = false;        // That is why.
   };
   virtual Ticket begin(Op op, const Key* key) = 0;
   virtual void end(const Ticket& ticket, Id trace, std::optional<Errc> failed) = 0;

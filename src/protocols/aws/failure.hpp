@@ -56,6 +56,9 @@ inline constexpr ErrorKind unavailable{PORTEIRO_CORAL "ServiceUnavailableExcepti
 inline constexpr ErrorKind internal_failure{PORTEIRO_CORAL "InternalFailure", "InternalFailure",
                                             500};
 #undef PORTEIRO_CORAL
+// Of the services whose names in JSON have no prefix.
+inline constexpr ErrorKind validation{"ValidationException", "", 400};
+inline constexpr ErrorKind serialization{"SerializationException", "", 400};
 
 // "Value 11 for parameter MaxNumberOfMessages is invalid. Reason: …", as the services word it.
 inline Failure bad_value(std::string_view value, std::string_view parameter,

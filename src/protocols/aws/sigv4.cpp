@@ -263,6 +263,13 @@ std::string_view scope_part(std::string_view credential, int number) {
   }
 }
 
+std::string_view credential_of(const http::Request& request) {
+  const std::string_view header = request.header("Authorization");
+  const std::size_t at = header.find("Credential=");
+  return at != std::string_view::npos ? header.substr(at + 11)
+                                      : request.query_value("X-Amz-Credential");
+}
+
 }  // namespace
 
 Answer<void> verify_signature(const http::Request& request,
@@ -289,14 +296,11 @@ Answer<void> verify_signature(const http::Request& request,
 }
 
 std::string_view scoped_service(const http::Request& request) {
-  std::string_view credential = request.header("Authorization");
-  const std::size_t at = credential.find("Credential=");
-  if (at != std::string_view::npos) {
-    credential = credential.substr(at + 11);
-  } else {
-    credential = request.query_value("X-Amz-Credential");
-  }
-  return scope_part(credential, 3);
+  return scope_part(credential_of(request), 3);
+}
+
+std::string_view access_key(const http::Request& request) {
+  return scope_part(credential_of(request), 0);
 }
 
 }  // namespace porteiro::protocols::aws

@@ -25,4 +25,7 @@ Answer<void> verify_signature(const http::Request& request,
 // The service in the scope of the request's credentials, signed or not; empty when there is none.
 std::string_view scoped_service(const http::Request& request);
 
+// The access key of the request's credentials, signed or not; empty when there is none.
+std::string_view access_key(const http::Request& request);
+
 }  // namespace porteiro::protocols::aws

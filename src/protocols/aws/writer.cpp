@@ -99,6 +99,17 @@ void Writer::boolean(std::string_view name, bool value) {
   out_.append(word);
 }
 
+void Writer::raw(std::string_view name, std::string_view value) {
+  PORTEIRO_ASSERT(!xml_);
+  json_name(name);
+  out_.append(value);
+}
+
+void Writer::base64(std::string_view name, std::string_view bytes) {
+  PORTEIRO_ASSERT(!xml_);
+  plain(name, to_base64(bytes));
+}
+
 void Writer::item(std::string_view tag, std::string_view value) {
   if (xml_) return text(tag, value);
   comma();

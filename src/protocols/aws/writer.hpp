@@ -21,6 +21,8 @@ class Writer {
   void plain(std::string_view name, std::string_view value);  // `value` needs no escape anywhere.
   void number(std::string_view name, std::uint64_t value);
   void boolean(std::string_view name, bool value);
+  void raw(std::string_view name, std::string_view value);     // JSON only: as it stands.
+  void base64(std::string_view name, std::string_view bytes);  // JSON only.
 
   // open_list, then items, each with its XML tag, then close_list.
   void open_list(std::string_view name) { open_json(name, '['); }

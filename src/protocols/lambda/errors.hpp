@@ -8,12 +8,12 @@ namespace porteiro::protocols::lambda_api {
 using aws::Answer;
 using aws::ErrorKind;
 using aws::Failure;
+using aws::serialization;
+using aws::validation;
 
 inline constexpr ErrorKind no_resource{"ResourceNotFoundException", "", 404};
 inline constexpr ErrorKind conflict{"ResourceConflictException", "", 409};
 inline constexpr ErrorKind invalid_value{"InvalidParameterValueException", "", 400};
-inline constexpr ErrorKind validation{"ValidationException", "", 400};
-inline constexpr ErrorKind serialization{"SerializationException", "", 400};
 inline constexpr ErrorKind bad_content{"InvalidRequestContentException", "", 400};
 inline constexpr ErrorKind too_large{"RequestEntityTooLargeException", "", 413};
 inline constexpr ErrorKind code_storage{"CodeStorageExceededException", "", 400};

@@ -1,10 +1,10 @@
-#include "protocols/lambda/reader.hpp"
+#include "protocols/aws/reader.hpp"
 
 #include <cmath>
 
 #include "porteiro/base/json_scan.hpp"
 
-namespace porteiro::protocols::lambda_api {
+namespace porteiro::protocols::aws {
 namespace {
 
 constexpr std::size_t members_max = 1000;  // Of a list or map; the longest allowed has fewer.
@@ -199,4 +199,4 @@ std::vector<Reader> Reader::parts(const char* name) {
   return out;
 }
 
-}  // namespace porteiro::protocols::lambda_api
+}  // namespace porteiro::protocols::aws

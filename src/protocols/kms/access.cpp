@@ -1,0 +1,252 @@
+// Which key a request means, and whether who asks may do it: by key policy and grants, or, for the
+// config's keys, by role.
+#include <algorithm>
+
+#include "porteiro/base/bytes.hpp"
+#include "protocols/aws/names.hpp"
+#include "protocols/kms/actions.hpp"
+
+namespace porteiro::protocols::kms_api {
+namespace {
+
+constexpr std::string_view alias_prefix = "alias/";
+constexpr std::size_t policies_kept_max = 10'000;  // Parsed; as many as keys.
+
+bool is_uuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+    const bool digit = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (hyphen ? c != '-' : !digit) return false;
+  }
+  return true;
+}
+
+bool grantee_is(std::string_view grantee, const Service& service, const Caller& caller) {
+  return grantee == caller.arn || grantee == service.root_arn() || grantee == service.aws.account;
+}
+
+bool within(const EncryptionContext& part, const EncryptionContext& whole) {
+  return std::all_of(part.begin(), part.end(), [&](const auto& pair) {
+    const auto found = whole.find(pair.first);
+    return found != whole.end() && found->second == pair.second;
+  });
+}
+
+// What a grant demands of the encryption context, where the operation knows one.
+bool meets(const kms::Grant& grant, const EncryptionContext* context) {
+  if (context == nullptr) return true;
+  if (grant.has_equals && grant.equals != *context) return false;
+  return !grant.has_subset || within(grant.subset, *context);
+}
+
+ConditionValues values_of(const Service& service, const Caller& caller, const Key& key,
+                          const Wanted& wanted) {
+  return [&](std::string_view name) -> std::vector<std::string> {
+    constexpr std::string_view context = "kms:EncryptionContext:", tag = "aws:ResourceTag/";
+    const auto has = [&](std::string_view word) {
+      return name.size() == word.size() &&
+             std::equal(name.begin(), name.end(), word.begin(), [](char a, char b) {
+               return (a | 0x20) == (b | 0x20);  // Names of keys have no case.
+             });
+    };
+    if (name.starts_with(context)) {
+      if (wanted.context == nullptr) return {};
+      const auto found = wanted.context->find(name.substr(context.size()));
+      if (found == wanted.context->end()) return {};
+      return {found->second};
+    }
+    if (has("kms:EncryptionContextKeys")) {
+      std::vector<std::string> names;
+      if (wanted.context != nullptr) {
+        for (const auto& [each, value] : *wanted.context) names.push_back(each);
+      }
+      return names;
+    }
+    if (name.starts_with(tag)) {
+      const auto found = key.tags.find(std::string(name.substr(tag.size())));
+      if (found == key.tags.end()) return {};
+      return {found->second};
+    }
+    if (has("kms:CallerAccount") || has("aws:PrincipalAccount")) return {service.aws.account};
+    if (has("aws:PrincipalArn")) return {caller.arn};
+    if (has("kms:KeySpec")) return {std::string(to_string(key.spec))};
+    if (has("kms:KeyUsage")) return {std::string(to_string(key.usage))};
+    if (has("kms:KeyOrigin")) {
+      return {key.origin == kms::Origin::external ? "EXTERNAL" : "AWS_KMS"};
+    }
+    if (has("kms:GrantIsForAWSResource")) return {"false"};
+    const bool algorithm = has("kms:EncryptionAlgorithm") || has("kms:SigningAlgorithm") ||
+                           has("kms:MacAlgorithm") || has("kms:KeyAgreementAlgorithm");
+    if (algorithm && !wanted.algorithm.empty()) return {std::string(wanted.algorithm)};
+    return {};
+  };
+}
+
+}  // namespace
+
+std::string Service::alias_arn(std::string_view alias) const {
+  return aws::to_text({"kms", aws.region, aws.account, alias});
+}
+
+std::string Service::root_arn() const { return "arn:aws:iam::" + aws.account + ":root"; }
+
+Answer<Key*> Service::key_named(std::string_view name, Names names) {
+  std::string_view resource = name;
+  const bool is_arn = name.starts_with("arn:");
+  if (is_arn) {
+    const auto arn = aws::parse_arn(name);
+    const bool ours = arn && arn->service == "kms";
+    const bool key = ours && arn->resource.starts_with("key/");
+    const bool alias = ours && arn->resource.starts_with(alias_prefix);
+    if (!key && !(alias && names == Names::all)) {
+      return Failure{&bad_arn, "Invalid arn " + std::string(arn ? arn->region : "")};
+    }
+    if (arn->region != aws.region) {
+      return Failure{&bad_arn, "Invalid arn " + std::string(arn->region)};
+    }
+    if (arn->account != aws.account) {
+      return Failure{&not_found, "Key '" + std::string(name) + "' does not exist"};
+    }
+    resource = key ? arn->resource.substr(4) : arn->resource;
+  }
+  if (resource.starts_with(alias_prefix) && names == Names::all) {
+    if (Key* const key = ring().find_alias(resource)) return key;
+    return Failure{&not_found, "Alias " + alias_arn(resource) + " is not found."};
+  }
+  if (!is_uuid(resource)) {
+    return Failure{&not_found, "Invalid keyId '" + std::string(resource) + "'"};
+  }
+  if (Key* const key = ring().find(*parse_id(resource))) return key;
+  return Failure{&not_found, "Key '" + key_arn_ + std::string(resource) + "' does not exist"};
+}
+
+Answer<Key*> Service::key_of(Call& call, const char* member, Names names) {
+  call.in.require(member);
+  const Text name = call.in.text(member, 2048, 1);
+  if (call.in.failure()) return *call.in.failure();
+  return key_named(*name, names);
+}
+
+Answer<Key*> Service::allowed_key(Call& call, const Wanted& wanted, const char* member,
+                                  Names names) {
+  PORTEIRO_TRY(Key * key, key_of(call, member, names));
+  PORTEIRO_TRY(allow(call, *key, wanted));
+  return key;
+}
+
+Failure Service::refused(Call& call, const Key& key, std::string_view operation, bool told) {
+  const std::string action = "kms:" + std::string(operation);
+  if (!told) {
+    parts.guard.denied({.principal = call.caller.principal.name,
+                        .role = call.caller.principal.role,
+                        .zone = call.caller.principal.zone,
+                        .action = action,
+                        .resource = key.declared() ? std::string_view(key.name) : "client-keys",
+                        .reason = "neither the key's policy nor a grant allows " + action});
+  }
+  return {&denied, "User: " + call.caller.arn + " is not authorized to perform: " + action +
+                       " on resource: " + arn_of(key) +
+                       (key.declared() ? " because no role allows the action"
+                                       : " because no resource-based policy allows the action")};
+}
+
+Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wanted& wanted) {
+  const std::string action = "kms:" + std::string(wanted.operation);
+  if (key.declared()) {
+    if (options.roles && !parts.guard.check(call.caller.principal, action, key.name, Id{})) {
+      return refused(call, key, wanted.operation, true);
+    }
+    if (wanted.changes) {
+      return Failure{&unsupported, "The key " + arn_of(key) +
+                                       " is declared in the configuration, and only there it can "
+                                       "be changed."};
+    }
+    return nullptr;
+  }
+  PORTEIRO_TRY(check_grant_tokens(call));
+  Verdict verdict = Verdict::allowed;
+  if (!key.policy.empty()) {
+    const ConditionValues values = values_of(*this, call.caller, key, wanted);
+    const std::string arn = arn_of(key), root = root_arn();
+    verdict = policy_of(key).decide({call.caller.arn, root, aws.account, action, arn, values});
+  }
+  if (verdict == Verdict::allowed) return nullptr;
+  if (verdict == Verdict::silent) {
+    for (const auto& [id, grant] : key.grants) {
+      if (grant.operations.contains(wanted.operation) &&
+          grantee_is(grant.grantee, *this, call.caller) && meets(grant, wanted.context)) {
+        return &grant;
+      }
+    }
+  }
+  return refused(call, key, wanted.operation, false);
+}
+
+Answer<void> Service::check_grant_tokens(Call& call) {
+  const auto tokens = call.in.list("GrantTokens");
+  if (call.in.failure()) return *call.in.failure();
+  if (!tokens) return ok();
+  if (tokens->size() > 10) {
+    return aws::constraint("…", "GrantTokens", "have length less than or equal to 10");
+  }
+  std::string id;
+  for (const std::string& token : *tokens) {
+    if (ring().find_grant_token(token, id) == nullptr) {
+      return Failure{&bad_grant_token, "The grant token is not valid."};
+    }
+  }
+  return ok();
+}
+
+bool Service::visible(const Caller& caller, const Key& key) const {
+  if (!key.durable) return false;
+  if (!key.declared() || !options.roles) return true;
+  return std::any_of(all_actions().begin(), all_actions().end(), [&](const Action& action) {
+    return parts.guard.decide(caller.principal, "kms:" + std::string(action.name), key.name) ==
+           access::Reason::allowed;
+  });
+}
+
+const Policy& Service::policy_of(const Key& key) {
+  auto found = policies_.find(key.id);
+  if (found == policies_.end() || found->second.first != key.policy) {
+    if (policies_.size() >= policies_kept_max) policies_.clear();
+    auto parsed = Policy::parse(key.policy);
+    // What cannot be read any more allows nothing.
+    Policy policy = parsed ? std::move(parsed.value()) : Policy();
+    found = policies_.insert_or_assign(key.id, std::pair(key.policy, std::move(policy))).first;
+  }
+  return found->second.second;
+}
+
+Answer<void> Service::enabled(const Key& key) const {
+  switch (key.state) {
+    case kms::KeyState::enabled:
+      if (!key.importing) return ok();
+      break;
+    case kms::KeyState::disabled:
+      return Failure{&disabled, arn_of(key) + " is disabled."};
+    case kms::KeyState::pending_deletion:
+      return Failure{&bad_state, arn_of(key) + " is pending deletion."};
+    case kms::KeyState::pending_import:
+      break;
+  }
+  return Failure{&bad_state, arn_of(key) + " is pending import."};
+}
+
+Answer<void> Service::not_pending_deletion(const Key& key) const {
+  if (key.state != kms::KeyState::pending_deletion) return ok();
+  return Failure{&bad_state, arn_of(key) + " is pending deletion."};
+}
+
+Answer<void> Service::usable(const Key& key, kms::KeyUsage usage,
+                             std::string_view operation) const {
+  PORTEIRO_TRY(enabled(key));
+  if (key.usage == usage) return ok();
+  return Failure{&bad_usage, arn_of(key) + " key usage is " + std::string(to_string(key.usage)) +
+                                 " which is not valid for " + std::string(operation) + "."};
+}
+
+}  // namespace porteiro::protocols::kms_api

@@ -1,0 +1,183 @@
+// What the actions of KMS work with: the key ring, the request at hand, and the ways to an answer.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "porteiro/protocols/kms.hpp"
+#include "protocols/aws/reader.hpp"
+#include "protocols/aws/writer.hpp"
+#include "protocols/kms/errors.hpp"
+#include "protocols/kms/policy.hpp"
+
+namespace porteiro::protocols::kms_api {
+
+using aws::Reader;
+using aws::Text;
+using kms::EncryptionContext;
+using kms::Key;
+using kms::Keyring;
+using kms::Op;
+
+class Service;
+struct Action;
+
+// Who sent a request.
+struct Caller {
+  access::Principal principal;  // For the config's keys.
+  std::string arn;              // For clients' keys: a user named as the access key, or the root.
+};
+
+// One request while its action runs.
+struct Call {
+  Service& service;
+  const Action& action;
+  Caller caller;
+  Reader in;
+  aws::Writer& out;
+  http::Responder& respond;  // Taken only by an action that answers later.
+  std::optional<kms::Kms::Ticket> ticket{};
+};
+
+struct Done {
+  bool changed = false;  // Answer once the ring is durable.
+  bool later = false;    // The action has taken the responder.
+};
+inline constexpr Done done{};
+inline constexpr Done changed{true, false};
+
+struct Action {
+  std::string_view name;
+  Answer<Done> (*run)(Call&);
+  bool has_result = true;  // Else the answer has no body.
+};
+const Action* find_action(std::string_view name);  // Null: KMS has no such action.
+bool is_known_elsewhere(std::string_view name);    // Of AWS KMS, and not here.
+std::size_t number_of(const Action& action);       // From 0, below actions_count.
+inline constexpr std::size_t actions_count = 45;
+
+// How a key may be named in a request.
+enum class Names : std::uint8_t { all, no_alias };
+
+// What a request wants to do with a key, for policies and grants.
+struct Wanted {
+  std::string_view operation;                  // "Decrypt", as grants name it.
+  const EncryptionContext* context = nullptr;  // Null: the operation knows none.
+  std::string_view algorithm{};
+  bool changes = false;  // The key itself; the config's are not to be changed.
+};
+
+// An import that was prepared: the pair that its material comes wrapped with.
+struct Import {
+  Id key;
+  std::string algorithm;
+  kms::KeyPair::Shared pair;
+  Time until;
+};
+
+class Service : public std::enable_shared_from_this<Service> {
+ public:
+  Service(Kms::Parts parts, AwsOptions aws, KmsOptions options);
+
+  void handle(const http::Request& request, http::Responder respond, const access::Principal& who);
+  void reset(UniqueFunction<void(Result<void>)> done);
+  std::size_t waiting() const { return waiting_; }
+
+  // ---- keys ----
+
+  // The key that the member names. Errors: not_found, bad_arn; validation where it is absent.
+  Answer<Key*> key_of(Call& call, const char* member = "KeyId", Names names = Names::all);
+  Answer<Key*> key_named(std::string_view name, Names names = Names::all);
+  // The same, and the caller may do what the action says. With it, how: null where a policy or a
+  // role allows it, else the grant.
+  Answer<Key*> allowed_key(Call& call, const Wanted& wanted, const char* member = "KeyId",
+                           Names names = Names::all);
+  Answer<const kms::Grant*> allow(Call& call, const Key& key, const Wanted& wanted);
+  bool visible(const Caller& caller, const Key& key) const;  // In lists.
+  // Fails where GrantTokens has a member that is no grant's.
+  Answer<void> check_grant_tokens(Call& call);
+
+  // Enabled, with material and of that usage. Errors: disabled, bad_state, bad_usage.
+  Answer<void> usable(const Key& key, kms::KeyUsage usage, std::string_view operation) const;
+  Answer<void> enabled(const Key& key) const;
+  Answer<void> not_pending_deletion(const Key& key) const;
+
+  std::string arn_of(const Key& key) const { return key_arn_ + key.id_text; }
+  std::string alias_arn(std::string_view alias) const;
+  std::string root_arn() const;
+  const Policy& policy_of(const Key& key);  // Parsed once.
+
+  // ---- calls ----
+
+  // Counted, struck by faults and delayed as a call of that kind. Errors: throttling, internal.
+  Answer<void> begin(Call& call, Op op, const Key* key);
+  Answer<void> stop_if_dry(Call& call);  // DryRun: the answer is an error that says "it could".
+
+  // Runs `work` off the loop, then `finish(writer, result of work)` on it, which ends the answer
+  // as an action does. Errors: throttling (too much waits).
+  template <class Work, class Finish>
+  Answer<Done> apart(Call& call, Work work, Finish finish, bool slow = false) {
+    PORTEIRO_TRY(const Offload::Lane lane, admit(slow));
+    using Value = decltype(work());
+    struct Job {
+      Work work;
+      std::optional<Value> value{};
+    };
+    const auto job = std::make_shared<Job>(Job{std::move(work)});
+    parts.environment.offload.run(
+        lane, [job] { job->value.emplace(job->work()); },
+        [self = weak_from_this(), job, finish = std::move(finish),
+         pending = postpone(call)]() mutable {
+          const auto service = self.lock();
+          if (service == nullptr) return;
+          --service->jobs_;
+          std::string body = "{";
+          aws::Writer out(body, false);
+          Answer<Done> outcome = finish(out, std::move(*job->value));
+          service->conclude(std::move(pending), std::move(body), std::move(outcome));
+        });
+    return Done{false, true};
+  }
+
+  Keyring& ring() { return parts.keys.keyring(); }
+  Time now() const { return parts.environment.scheduler.now(); }
+  Entropy& entropy() { return parts.environment.entropy; }
+
+  Kms::Parts parts;
+  const AwsOptions aws;
+  const KmsOptions options;
+  std::map<std::string, Import, std::less<>> imports;  // By token.
+
+ private:
+  struct Pending {  // An answer to come.
+    const Action* action;
+    http::Responder respond;
+    std::optional<kms::Kms::Ticket> ticket;
+  };
+  struct Counters {
+    std::uint64_t* good = nullptr;
+    std::vector<std::pair<const ErrorKind*, std::uint64_t*>> bad;
+  };
+
+  Answer<Offload::Lane> admit(bool slow);
+  Pending postpone(Call& call);
+  void conclude(Pending pending, std::string body, Answer<Done> outcome);
+  void send(Pending pending, const ErrorKind* kind, std::string body);
+  void reply(Pending pending, const ErrorKind* kind, std::string body);
+  void count(const Action* action, const ErrorKind* error);
+  Caller caller_of(const http::Request& request, const access::Principal& who) const;
+  Failure refused(Call& call, const Key& key, std::string_view operation, bool told);
+
+  std::string key_arn_;  // "arn:aws:kms:us-east-1:000000000000:key/".
+  Random request_ids_;
+  std::vector<Counters> counters_;  // By action; the last: requests for no known action.
+  std::map<Id, std::pair<std::string, Policy>> policies_;
+  std::optional<Offload::Lane> quick_, slow_;
+  std::size_t jobs_ = 0, waiting_ = 0;
+};
+
+Failure failure_of(const Error& error);
+
+}  // namespace porteiro::protocols::kms_api
