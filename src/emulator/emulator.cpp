@@ -11,6 +11,7 @@
 #include "porteiro/base/origin.hpp"
 #include "porteiro/events/event_log.hpp"
 #include "porteiro/protocols/data.hpp"
+#include "porteiro/protocols/kms.hpp"
 
 namespace porteiro::emulator {
 namespace {
@@ -37,7 +38,8 @@ class Assembly final : public Emulator {
     gateway_->handle(request, std::move(respond));
   }
   void handle_inside(const http::Request& request, http::Responder respond) override {
-    if (!http::is_foreign_page(request) && handle_service(request, respond)) return;
+    const access::Principal developer{"developer", options_.developer_role};
+    if (!http::is_foreign_page(request) && handle_service(request, respond, developer)) return;
     admin_->handle(request, std::move(respond));
   }
 
@@ -50,7 +52,8 @@ class Assembly final : public Emulator {
 
  private:
   Manifest manifest() const;
-  bool handle_service(const http::Request& request, http::Responder& respond);
+  bool handle_service(const http::Request& request, http::Responder& respond,
+                      const access::Principal& who);
   Result<void> open_keys();
   Result<void> open_queues();
   Result<void> open_stores();
@@ -79,6 +82,7 @@ class Assembly final : public Emulator {
   std::optional<lambda::Services> services_;  // What functions were made with; they borrow it.
   std::unique_ptr<lambda::Functions> functions_;
   std::unique_ptr<protocols::Sqs> sqs_;
+  std::unique_ptr<protocols::Kms> key_service_;
   std::unique_ptr<ClientFunctions> clients_;
   std::unique_ptr<admin::Admin> admin_;
   bool ready_ = false;
@@ -89,7 +93,7 @@ class Assembly final : public Emulator {
 // What is in the data directory while it is in use.
 Manifest Assembly::manifest() const {
   Manifest manifest{{"journal/log-"}, {}, options_.layers.boxes};
-  if (!options_.kms.keys.empty()) manifest.parts.push_back("keys/keys");
+  manifest.parts.push_back("keys/keys");
   for (const stores::StoreOptions& store : options_.stores) {
     if (store.engine == "memory") continue;
     manifest.parts.push_back("stores/" + store.name + "." + store.engine);
@@ -113,11 +117,14 @@ Assembly::~Assembly() {
 }
 
 // False: it is for none of the services; `respond` is as it was.
-bool Assembly::handle_service(const http::Request& request, http::Responder& respond) {
+bool Assembly::handle_service(const http::Request& request, http::Responder& respond,
+                              const access::Principal& who) {
   if (protocols::Lambda::takes(request)) {
     clients_->service().handle(request, std::move(respond));
   } else if (protocols::Sqs::takes(request)) {
     sqs_->handle(request, std::move(respond));
+  } else if (protocols::Kms::takes(request)) {
+    key_service_->handle(request, std::move(respond), who);
   } else {
     return false;
   }
@@ -210,7 +217,7 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                                         {*journal_, telemetry_, *sealer_, *tokens_, *queues_,
                                          *events_, *models_, envelopes_.get()}));
   options_.surroundings.services = [this](const http::Request& request, http::Responder respond) {
-    if (handle_service(request, respond)) return;
+    if (handle_service(request, respond, {"function", ""})) return;
     respond(http::problem(404,
                           "this port has the Runtime API and the service protocols; the "
                           "request is for none of them"));
@@ -222,6 +229,9 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   PORTEIRO_TRY(open_functions(registry));
   sqs_ = std::make_unique<protocols::Sqs>(environment_, *journal_, telemetry_, *queues_,
                                           options_.aws, options_.sqs);
+  key_service_ = std::make_unique<protocols::Kms>(
+      protocols::Kms::Parts{environment_, telemetry_, *kms_, *guard_}, options_.aws,
+      protocols::KmsOptions{.roles = options_.layers.roles});
   clients_ =
       std::make_unique<ClientFunctions>(ClientFunctions::Parts{environment_, *journal_, telemetry_,
                                                                *queues_, *services_, *functions_},
@@ -319,7 +329,8 @@ void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
   }
   models_->reset();
   telemetry_.reset();
-  done(journal_->clear());
+  if (Result<void> cleared = journal_->clear(); !cleared) return done(std::move(cleared));
+  key_service_->reset(std::move(done));
 }
 
 bool Assembly::idle() {

@@ -17,10 +17,10 @@
 namespace porteiro::protocols {
 
 struct KmsOptions {
-  bool roles = true;                         // Off, to measure: the config's keys are for all.
-  std::size_t jobs_max = 1000;               // Asymmetric work that waits or runs; ours.
-  std::size_t imports_max = 100;             // Imports that are prepared at a time; ours.
-  std::size_t grants_per_key_max = 50'000;   // AWS KMS quotas.
+  bool roles = true;                        // Off, to measure: the config's keys are for all.
+  std::size_t jobs_max = 1000;              // Asymmetric work that waits or runs; ours.
+  std::size_t imports_max = 100;            // Imports that are prepared at a time; ours.
+  std::size_t grants_per_key_max = 50'000;  // AWS KMS quotas.
 };
 
 class Kms {

@@ -146,10 +146,10 @@ Failure Service::refused(Call& call, const Key& key, std::string_view operation,
                         .resource = key.declared() ? std::string_view(key.name) : "client-keys",
                         .reason = "neither the key's policy nor a grant allows " + action});
   }
-  return {&denied, "User: " + call.caller.arn + " is not authorized to perform: " + action +
-                       " on resource: " + arn_of(key) +
-                       (key.declared() ? " because no role allows the action"
-                                       : " because no resource-based policy allows the action")};
+  return {&no_access, "User: " + call.caller.arn + " is not authorized to perform: " + action +
+                          " on resource: " + arn_of(key) +
+                          (key.declared() ? " because no role allows the action"
+                                          : " because no resource-based policy allows the action")};
 }
 
 Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wanted& wanted) {
@@ -166,13 +166,13 @@ Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wante
     return nullptr;
   }
   PORTEIRO_TRY(check_grant_tokens(call));
-  Verdict verdict = Verdict::allowed;
+  Verdict verdict = Verdict::yes;
   if (!key.policy.empty()) {
     const ConditionValues values = values_of(*this, call.caller, key, wanted);
     const std::string arn = arn_of(key), root = root_arn();
     verdict = policy_of(key).decide({call.caller.arn, root, aws.account, action, arn, values});
   }
-  if (verdict == Verdict::allowed) return nullptr;
+  if (verdict == Verdict::yes) return nullptr;
   if (verdict == Verdict::silent) {
     for (const auto& [id, grant] : key.grants) {
       if (grant.operations.contains(wanted.operation) &&
@@ -227,7 +227,7 @@ Answer<void> Service::enabled(const Key& key) const {
       if (!key.importing) return ok();
       break;
     case kms::KeyState::disabled:
-      return Failure{&disabled, arn_of(key) + " is disabled."};
+      return Failure{&key_disabled, arn_of(key) + " is disabled."};
     case kms::KeyState::pending_deletion:
       return Failure{&bad_state, arn_of(key) + " is pending deletion."};
     case kms::KeyState::pending_import:

@@ -60,10 +60,15 @@ constexpr Action actions[] = {
 };
 static_assert(std::size(actions) == actions_count);
 
-constexpr std::array<std::string_view, 9> elsewhere{
-    "ConnectCustomKeyStore",  "CreateCustomKeyStore",     "DeleteCustomKeyStore",
-    "DescribeCustomKeyStores", "DisconnectCustomKeyStore", "GetKeyLastUsage",
-    "ReplicateKey",           "UpdateCustomKeyStore",     "UpdatePrimaryRegion"};
+constexpr std::array<std::string_view, 9> elsewhere{"ConnectCustomKeyStore",
+                                                    "CreateCustomKeyStore",
+                                                    "DeleteCustomKeyStore",
+                                                    "DescribeCustomKeyStores",
+                                                    "DisconnectCustomKeyStore",
+                                                    "GetKeyLastUsage",
+                                                    "ReplicateKey",
+                                                    "UpdateCustomKeyStore",
+                                                    "UpdatePrimaryRegion"};
 
 }  // namespace
 

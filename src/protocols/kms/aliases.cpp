@@ -59,12 +59,12 @@ Answer<Done> create_alias(Call& call) {
   PORTEIRO_TRY(const std::string alias, read_alias(call));
   PORTEIRO_TRY(const Key* key, target_of(call));
   if (call.service.ring().aliases().contains(alias)) {
-    return Failure{&exists, "An alias with the name " + call.service.alias_arn(alias) +
-                                " already exists"};
+    return Failure{&exists,
+                   "An alias with the name " + call.service.alias_arn(alias) + " already exists"};
   }
   PORTEIRO_TRY(check_target(call, *key));
   call.service.ring().set_alias(alias, key->id);
-  return changed;
+  return to_save;
 }
 
 Answer<Done> update_alias(Call& call) {
@@ -79,14 +79,14 @@ Answer<Done> update_alias(Call& call) {
     PORTEIRO_TRY(check_target(call, *key));
   }
   call.service.ring().set_alias(alias, key->id);
-  return changed;
+  return to_save;
 }
 
 Answer<Done> delete_alias(Call& call) {
   PORTEIRO_TRY(const std::string alias, read_alias(call));
   PORTEIRO_TRY(owner_of(call, alias));
   call.service.ring().remove_alias(alias);
-  return changed;
+  return to_save;
 }
 
 Answer<Done> list_aliases(Call& call) {
@@ -121,7 +121,7 @@ Answer<Done> list_aliases(Call& call) {
   }
   call.out.close_list();
   write_page_end(call.out, truncated, last);
-  return done;
+  return answered;
 }
 
 }  // namespace porteiro::protocols::kms_api

@@ -17,8 +17,8 @@ struct Algorithm {
 };
 
 Algorithm read_algorithm(Reader& in, const char* member) {
-  const Text text = in.choice(
-      member, {"SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"});
+  const Text text =
+      in.choice(member, {"SYMMETRIC_DEFAULT", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE"});
   if (!text) return {};
   if (*text == "RSAES_OAEP_SHA_1") return {"RSAES_OAEP_SHA_1", kms::Digest::sha1};
   if (*text == "RSAES_OAEP_SHA_256") return {"RSAES_OAEP_SHA_256", kms::Digest::sha256};
@@ -54,7 +54,7 @@ Answer<Key*> opening_key(Call& call, const std::string& text, const Algorithm& a
   const auto named = call.service.ring().key_of(text);
   if (!named) return Failure{&bad_ciphertext, ""};
   if (*named == nullptr) {
-    return Failure{&denied,
+    return Failure{&no_access,
                    "The ciphertext refers to a customer master key that does not exist, does not "
                    "exist in this region, or you are not allowed to access."};
   }
@@ -108,7 +108,7 @@ Answer<Done> new_data_key(Call& call, bool with_plaintext) {
   if (with_plaintext) call.out.base64("Plaintext", plaintext.view());
   call.out.plain("KeyId", service.arn_of(*key));
   call.out.plain("KeyMaterialId", material_id(*key, key->current().number));
-  return done;
+  return answered;
 }
 
 }  // namespace
@@ -139,7 +139,7 @@ Answer<Done> encrypt(Call& call) {
   if (!algorithm.oaep) {
     write(call.out, service.ring().seal(*key, *plaintext, context));
     kms::wipe(*plaintext);
-    return done;
+    return answered;
   }
   return service.apart(
       call,
@@ -149,7 +149,7 @@ Answer<Done> encrypt(Call& call) {
       [write](aws::Writer& out, const Result<std::string>& sealed) -> Answer<Done> {
         if (!sealed) return failure_of(sealed.error());
         write(out, sealed.value());
-        return done;
+        return answered;
       });
 }
 
@@ -178,7 +178,7 @@ Answer<Done> decrypt(Call& call) {
           const Key* const still = service.ring().find(id);
           if (!opened || still == nullptr) return Failure{&bad_ciphertext, ""};
           write_opened(service, out, *still, opened.value().view(), algorithm);
-          return done;
+          return answered;
         });
   }
   std::uint32_t version = 0;
@@ -191,7 +191,7 @@ Answer<Done> decrypt(Call& call) {
   write_opened(service, call.out, *key, plaintext.value(), algorithm);
   call.out.plain("KeyMaterialId", material_id(*key, version));
   kms::wipe(plaintext.value());
-  return done;
+  return answered;
 }
 
 namespace {
@@ -214,8 +214,7 @@ void write_sides(Service& service, aws::Writer& out, const Side& from, const Sid
     out.plain("SourceKeyMaterialId", material_id(*from.key, from.version));
   }
   if (!to.algorithm.oaep) {
-    out.plain("DestinationKeyMaterialId",
-              material_id(*to.key, to.key->current().number));
+    out.plain("DestinationKeyMaterialId", material_id(*to.key, to.key->current().number));
   }
 }
 
@@ -230,7 +229,7 @@ Answer<Done> finish_re_encrypt(Service& service, aws::Writer& out, Side& from, S
                                    ? std::string(text.value().view())
                                    : service.ring().seal(*to.key, text.value().view(), to.context));
   write_sides(service, out, from, to);
-  return done;
+  return answered;
 }
 
 }  // namespace
@@ -299,7 +298,7 @@ Answer<Done> generate_random(Call& call) {
   const auto random =
       kms::SecretBytes::random(call.service.entropy(), static_cast<std::size_t>(*bytes));
   call.out.base64("Plaintext", random.view());
-  return done;
+  return answered;
 }
 
 }  // namespace porteiro::protocols::kms_api

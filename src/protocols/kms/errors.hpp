@@ -11,7 +11,7 @@ using aws::serialization;
 using aws::validation;
 
 inline constexpr ErrorKind not_found{"NotFoundException", ""};
-inline constexpr ErrorKind disabled{"DisabledException", ""};
+inline constexpr ErrorKind key_disabled{"DisabledException", ""};
 inline constexpr ErrorKind bad_state{"KMSInvalidStateException", ""};
 inline constexpr ErrorKind bad_ciphertext{"InvalidCiphertextException", ""};
 inline constexpr ErrorKind incorrect_key{"IncorrectKeyException", ""};
@@ -29,7 +29,7 @@ inline constexpr ErrorKind bad_arn{"InvalidArnException", ""};
 inline constexpr ErrorKind bad_alias{"InvalidAliasNameException", ""};
 inline constexpr ErrorKind bad_marker{"InvalidMarkerException", ""};
 inline constexpr ErrorKind bad_tag{"TagException", ""};
-inline constexpr ErrorKind denied{"AccessDeniedException", ""};
+inline constexpr ErrorKind no_access{"AccessDeniedException", ""};
 inline constexpr ErrorKind dry_run{"DryRunOperationException", "", 412};
 inline constexpr ErrorKind bad_import_token{"InvalidImportTokenException", ""};
 inline constexpr ErrorKind expired_import{"ExpiredImportTokenException", ""};

@@ -8,12 +8,23 @@
 namespace porteiro::protocols::kms_api {
 namespace {
 
-constexpr std::array<std::string_view, 17> operations{
-    "Decrypt",       "Encrypt",     "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
-    "ReEncryptFrom", "ReEncryptTo", "Sign",            "Verify",
-    "GetPublicKey",  "CreateGrant", "RetireGrant",     "DescribeKey",
-    "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateMac", "VerifyMac",
-    "DeriveSharedSecret"};
+constexpr std::array<std::string_view, 17> operations{"Decrypt",
+                                                      "Encrypt",
+                                                      "GenerateDataKey",
+                                                      "GenerateDataKeyWithoutPlaintext",
+                                                      "ReEncryptFrom",
+                                                      "ReEncryptTo",
+                                                      "Sign",
+                                                      "Verify",
+                                                      "GetPublicKey",
+                                                      "CreateGrant",
+                                                      "RetireGrant",
+                                                      "DescribeKey",
+                                                      "GenerateDataKeyPair",
+                                                      "GenerateDataKeyPairWithoutPlaintext",
+                                                      "GenerateMac",
+                                                      "VerifyMac",
+                                                      "DeriveSharedSecret"};
 
 std::string random_hex(Entropy& entropy, std::size_t bytes) {
   const auto random = kms::SecretBytes::random(entropy, bytes);
@@ -32,7 +43,8 @@ Text read_principal(Reader& in, const char* member) {
   if (text && !is_principal(*text)) {
     in.fail(aws::constraint(*text, member, "satisfy regular expression pattern: ^[\\w+=,.@:/-]+$"));
   }
-  if (text && !in.failure() && !text->starts_with("arn:") && text->find(".amazonaws.com") == text->npos) {
+  if (text && !in.failure() && !text->starts_with("arn:") &&
+      text->find(".amazonaws.com") == text->npos) {
     in.fail({&bad_arn, "ARN does not refer to a valid principal."});
   }
   return text;
@@ -123,7 +135,7 @@ Answer<Done> write_grants(Call& call, const Keys& keys, Wanted wanted) {
   }
   call.out.close_list();
   write_page_end(call.out, truncated, last);
-  return done;
+  return answered;
 }
 
 }  // namespace
@@ -132,11 +144,12 @@ Answer<Done> create_grant(Call& call) {
   Service& service = call.service;
   PORTEIRO_TRY(kms::Grant grant, read_grant(call));
   PORTEIRO_TRY(Key * key, service.key_of(call, "KeyId", Names::no_alias));
-  PORTEIRO_TRY(const kms::Grant* by, service.allow(call, *key, {.operation = "CreateGrant",
-                                                                .changes = true}));
+  PORTEIRO_TRY(const kms::Grant* by,
+               service.allow(call, *key, {.operation = "CreateGrant", .changes = true}));
   if (by != nullptr && !std::includes(by->operations.begin(), by->operations.end(),
                                       grant.operations.begin(), grant.operations.end())) {
-    return Failure{&denied, "Who may create grants by a grant only may give no more than it has."};
+    return Failure{&no_access,
+                   "Who may create grants by a grant only may give no more than it has."};
   }
   PORTEIRO_TRY(service.not_pending_deletion(*key));
   PORTEIRO_TRY(service.stop_if_dry(call));
@@ -144,7 +157,7 @@ Answer<Done> create_grant(Call& call) {
     if (grant.name.empty() || !same_terms(other, grant)) continue;
     call.out.plain("GrantToken", other.token);
     call.out.plain("GrantId", id);
-    return changed;
+    return to_save;
   }
   if (key->grants.size() >= service.options.grants_per_key_max) {
     return Failure{&limit_exceeded, "The key has as many grants as may be."};
@@ -158,7 +171,7 @@ Answer<Done> create_grant(Call& call) {
   }
   call.out.plain("GrantToken", token);
   call.out.plain("GrantId", id);
-  return changed;
+  return to_save;
 }
 
 Answer<Done> list_grants(Call& call) {
@@ -207,19 +220,20 @@ Answer<Done> retire_grant(Call& call) {
   }
   const kms::Grant& grant = found->second;
   const std::string& who = call.caller.arn;
-  const bool own = grant.retiring == who || (grant.grantee == who && grant.operations.contains("RetireGrant"));
+  const bool own =
+      grant.retiring == who || (grant.grantee == who && grant.operations.contains("RetireGrant"));
   if (!own) {
     PORTEIRO_TRY(service.allow(call, *key, {.operation = "RetireGrant", .changes = true}));
   }
   PORTEIRO_TRY(service.stop_if_dry(call));
   service.ring().remove_grant(*key, *id);
-  return changed;
+  return to_save;
 }
 
 Answer<Done> revoke_grant(Call& call) {
-  PORTEIRO_TRY(Key * key, call.service.allowed_key(
-                              call, {.operation = "RevokeGrant", .changes = true}, "KeyId",
-                              Names::no_alias));
+  PORTEIRO_TRY(Key * key,
+               call.service.allowed_key(call, {.operation = "RevokeGrant", .changes = true},
+                                        "KeyId", Names::no_alias));
   call.in.require("GrantId");
   const Text id = call.in.text("GrantId", 128, 1);
   if (call.in.failure()) return *call.in.failure();
@@ -229,7 +243,7 @@ Answer<Done> revoke_grant(Call& call) {
   PORTEIRO_TRY(call.service.not_pending_deletion(*key));
   PORTEIRO_TRY(call.service.stop_if_dry(call));
   call.service.ring().remove_grant(*key, *id);
-  return changed;
+  return to_save;
 }
 
 }  // namespace porteiro::protocols::kms_api

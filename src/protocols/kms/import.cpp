@@ -9,11 +9,12 @@ constexpr Duration import_age = std::chrono::hours(24);  // AWS KMS.
 constexpr std::size_t token_bytes = 48;
 
 Answer<Key*> key_to_import(Call& call) {
-  PORTEIRO_TRY(Key * key, call.service.allowed_key(
-                              call, {.operation = call.action.name, .changes = true}, "KeyId",
-                              Names::no_alias));
+  PORTEIRO_TRY(Key * key,
+               call.service.allowed_key(call, {.operation = call.action.name, .changes = true},
+                                        "KeyId", Names::no_alias));
   if (key->origin != kms::Origin::external) {
-    return Failure{&unsupported, call.service.arn_of(*key) + " origin is AWS_KMS which is not "
+    return Failure{&unsupported, call.service.arn_of(*key) +
+                                     " origin is AWS_KMS which is not "
                                      "valid for this operation."};
   }
   PORTEIRO_TRY(call.service.not_pending_deletion(*key));
@@ -40,8 +41,8 @@ bool fits(const Key& key, std::string_view material) {
 
 // Until when the material is good; nullopt: for ever.
 Answer<std::optional<Time>> read_expiry(Call& call) {
-  const Text model = call.in.choice(
-      "ExpirationModel", {"KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"});
+  const Text model =
+      call.in.choice("ExpirationModel", {"KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"});
   const auto seconds = call.in.real("ValidTo", 0, 4e9);
   if (call.in.failure()) return *call.in.failure();
   const bool expires = !model || *model == "KEY_MATERIAL_EXPIRES";
@@ -53,8 +54,7 @@ Answer<std::optional<Time>> read_expiry(Call& call) {
   }
   if (!expires) return std::optional<Time>();
   const Time until(std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000)));
-  if (until <= call.service.now() ||
-      until > call.service.now() + std::chrono::hours(24 * 365)) {
+  if (until <= call.service.now() || until > call.service.now() + std::chrono::hours(24 * 365)) {
     return wrong("ValidTo has to be in the future, at most 365 days from now.");
   }
   return std::optional(until);
@@ -85,7 +85,7 @@ Answer<Done> finish_import(Service& service, aws::Writer& out, Id id, std::optio
   service.ring().import(*key, material.value(), std::move(pair));
   out.plain("KeyId", service.arn_of(*key));
   out.plain("KeyMaterialId", material_id(*key, key->versions.front().number));
-  return changed;
+  return to_save;
 }
 
 }  // namespace
@@ -98,13 +98,13 @@ Answer<Done> get_parameters_for_import(Call& call) {
   const Text algorithm = call.in.choice(
       "WrappingAlgorithm", {"RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256",
                             "RSA_AES_KEY_WRAP_SHA_1", "RSA_AES_KEY_WRAP_SHA_256", "SM2PKE"});
-  const Text name =
-      call.in.choice("WrappingKeySpec", {"RSA_2048", "RSA_3072", "RSA_4096", "SM2"});
+  const Text name = call.in.choice("WrappingKeySpec", {"RSA_2048", "RSA_3072", "RSA_4096", "SM2"});
   if (call.in.failure()) return *call.in.failure();
   if (*algorithm == "RSAES_PKCS1_V1_5" || *algorithm == "SM2PKE" || *name == "SM2") {
     return Failure{&unsupported, "This wrapping is not supported."};
   }
-  std::erase_if(service.imports, [&](const auto& each) { return each.second.until <= service.now(); });
+  std::erase_if(service.imports,
+                [&](const auto& each) { return each.second.until <= service.now(); });
   if (service.imports.size() >= service.options.imports_max) {
     return Failure{&limit_exceeded, "Too many imports are prepared at a time; end one of them."};
   }
@@ -126,7 +126,7 @@ Answer<Done> get_parameters_for_import(Call& call) {
         write_date(out, "ParametersValidTo", until);
         service.imports.emplace(std::string(random.view()),
                                 Import{id, algorithm, std::move(pair), until});
-        return done;
+        return answered;
       },
       true);
 }
@@ -150,21 +150,18 @@ Answer<Done> import_key_material(Call& call) {
     return Failure{&expired_import, "The import token has expired."};
   }
   return service.apart(
-      call,
-      [import, wrapped = std::move(*wrapped)] { return unwrap(import, wrapped); },
-      [&service, id = key->id, until](aws::Writer& out,
-                                      const Result<kms::SecretBytes>& material) -> Answer<Done> {
-        return finish_import(service, out, id, until, material);
-      });
+      call, [import, wrapped = std::move(*wrapped)] { return unwrap(import, wrapped); },
+      [&service, id = key->id, until](aws::Writer& out, const Result<kms::SecretBytes>& material)
+          -> Answer<Done> { return finish_import(service, out, id, until, material); });
 }
 
 Answer<Done> delete_imported_key_material(Call& call) {
   PORTEIRO_TRY(Key * key, key_to_import(call));
   call.out.plain("KeyId", call.service.arn_of(*key));
-  if (key->versions.front().material.empty()) return done;
+  if (key->versions.front().material.empty()) return answered;
   call.out.plain("KeyMaterialId", material_id(*key, key->versions.front().number));
   call.service.ring().forget_material(*key);
-  return changed;
+  return to_save;
 }
 
 }  // namespace porteiro::protocols::kms_api

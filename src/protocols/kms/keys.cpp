@@ -42,8 +42,8 @@ Answer<kms::KeySpec> read_spec(Reader& in) {
 }
 
 Answer<kms::KeyUsage> read_usage(Reader& in, kms::KeySpec spec) {
-  const Text text = in.choice("KeyUsage", {"SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC",
-                                           "KEY_AGREEMENT"});
+  const Text text = in.choice(
+      "KeyUsage", {"SIGN_VERIFY", "ENCRYPT_DECRYPT", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"});
   if (in.failure()) return *in.failure();
   if (!text && spec != kms::KeySpec::symmetric_default) {
     return wrong(
@@ -59,14 +59,13 @@ Answer<kms::KeyData> read_new_key(Call& call) {
   Reader& in = call.in;
   if (in.has("CustomKeyStoreId") || in.has("XksKeyId") ||
       in.boolean("MultiRegion").value_or(false)) {
-    return Failure{&unsupported,
-                   "Custom key stores and multi-Region keys are not supported here."};
+    return Failure{&unsupported, "Custom key stores and multi-Region keys are not supported here."};
   }
   kms::KeyData data;
   PORTEIRO_TRY(data.spec, read_spec(in));
   PORTEIRO_TRY(data.usage, read_usage(in, data.spec));
-  const Text origin = in.choice(
-      "Origin", {"AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"});
+  const Text origin =
+      in.choice("Origin", {"AWS_KMS", "EXTERNAL", "AWS_CLOUDHSM", "EXTERNAL_KEY_STORE"});
   data.description = in.text("Description", description_max).value_or("");
   const Text policy = in.text("Policy", 131072, 1);
   if (in.failure()) return *in.failure();
@@ -87,7 +86,7 @@ Answer<Done> finish_key(Service& service, aws::Writer& out, kms::KeyData data,
   const auto key = service.ring().create(std::move(data), std::move(pair));
   if (!key) return failure_of(key.error());
   write_metadata(service, out, *key.value());
-  return changed;
+  return to_save;
 }
 
 // A key that the action changes, whose state it asks about itself.
@@ -177,7 +176,7 @@ Answer<Done> create_key(Call& call) {
 Answer<Done> describe_key(Call& call) {
   PORTEIRO_TRY(const Key* key, call.service.allowed_key(call, {.operation = "DescribeKey"}));
   write_metadata(call.service, call.out, *key);
-  return done;
+  return answered;
 }
 
 Answer<Done> list_keys(Call& call) {
@@ -204,7 +203,7 @@ Answer<Done> list_keys(Call& call) {
   }
   call.out.close_list();
   write_page_end(call.out, truncated, last);
-  return done;
+  return answered;
 }
 
 Answer<Done> enable_key(Call& call) {
@@ -214,7 +213,7 @@ Answer<Done> enable_key(Call& call) {
   }
   key->state = kms::KeyState::enabled;
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 Answer<Done> disable_key(Call& call) {
@@ -224,7 +223,7 @@ Answer<Done> disable_key(Call& call) {
   }
   key->state = kms::KeyState::disabled;
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 Answer<Done> schedule_key_deletion(Call& call) {
@@ -242,7 +241,7 @@ Answer<Done> schedule_key_deletion(Call& call) {
   write_date(call.out, "DeletionDate", key->deleted_at);
   call.out.plain("KeyState", state_text(key->state));
   call.out.number("PendingWindowInDays", key->deletion_days);
-  return changed;
+  return to_save;
 }
 
 Answer<Done> cancel_key_deletion(Call& call) {
@@ -256,7 +255,7 @@ Answer<Done> cancel_key_deletion(Call& call) {
   call.service.ring().changed();
   call.service.ring().changed_dates();
   call.out.plain("KeyId", call.service.arn_of(*key));
-  return changed;
+  return to_save;
 }
 
 Answer<Done> update_key_description(Call& call) {
@@ -267,7 +266,7 @@ Answer<Done> update_key_description(Call& call) {
   PORTEIRO_TRY(call.service.not_pending_deletion(*key));
   key->description = *text;
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 }  // namespace porteiro::protocols::kms_api

@@ -32,7 +32,7 @@ Answer<void> check_policy(Call& call, const Key* key, const std::string& text) {
   const std::string root = service.root_arn();
   const std::string arn = key == nullptr ? "*" : service.arn_of(*key);
   if (policy.decide({call.caller.arn, root, service.aws.account, "kms:PutKeyPolicy", arn,
-                     values}) == Verdict::allowed) {
+                     values}) == Verdict::yes) {
     return ok();
   }
   return Failure{&bad_policy,
@@ -46,13 +46,13 @@ Answer<Done> get_key_policy(Call& call) {
   call.out.text("Policy",
                 key->policy.empty() ? default_policy(call.service.root_arn()) : key->policy);
   call.out.plain("PolicyName", "default");
-  return done;
+  return answered;
 }
 
 Answer<Done> put_key_policy(Call& call) {
-  PORTEIRO_TRY(Key * key, call.service.allowed_key(
-                              call, {.operation = "PutKeyPolicy", .changes = true}, "KeyId",
-                              Names::no_alias));
+  PORTEIRO_TRY(Key * key,
+               call.service.allowed_key(call, {.operation = "PutKeyPolicy", .changes = true},
+                                        "KeyId", Names::no_alias));
   PORTEIRO_TRY(check_name(call));
   call.in.require("Policy");
   const Text text = call.in.text("Policy", 131072, 1);
@@ -61,18 +61,18 @@ Answer<Done> put_key_policy(Call& call) {
   PORTEIRO_TRY(check_policy(call, key, *text));
   key->policy = *text;
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 Answer<Done> list_key_policies(Call& call) {
-  PORTEIRO_TRY(call.service.allowed_key(call, {.operation = "ListKeyPolicies"}, "KeyId",
-                                        Names::no_alias));
+  PORTEIRO_TRY(
+      call.service.allowed_key(call, {.operation = "ListKeyPolicies"}, "KeyId", Names::no_alias));
   PORTEIRO_TRY(page_of(call, 100, 1000));
   call.out.open_list("PolicyNames");
   call.out.item("member", "default");
   call.out.close_list();
   write_page_end(call.out, false, {});
-  return done;
+  return answered;
 }
 
 }  // namespace porteiro::protocols::kms_api

@@ -12,18 +12,26 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t statements_max = 100;  // Ours; 32 KiB of text hold hardly more.
-constexpr std::array<std::string_view, 12> operations{
-    "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase",
-    "StringLike",   "StringNotLike",   "ArnEquals",              "ArnNotEquals",
-    "ArnLike",      "ArnNotLike",      "Bool",                   "Null"};
+constexpr std::array<std::string_view, 12> operations{"StringEquals",
+                                                      "StringNotEquals",
+                                                      "StringEqualsIgnoreCase",
+                                                      "StringNotEqualsIgnoreCase",
+                                                      "StringLike",
+                                                      "StringNotLike",
+                                                      "ArnEquals",
+                                                      "ArnNotEquals",
+                                                      "ArnLike",
+                                                      "ArnNotLike",
+                                                      "Bool",
+                                                      "Null"};
 
 Failure malformed(std::string text) { return {&bad_policy, std::move(text)}; }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 // A text, or a list of texts.
@@ -115,8 +123,8 @@ Answer<bool> read_one_of(const json& from, const char* name, const char* other,
 
 Answer<PolicyStatement> read_statement(const json& from) {
   if (!from.is_object()) return malformed("A statement of the policy is no structure.");
-  constexpr std::array<std::string_view, 9> known{"Sid",    "Effect",    "Principal",
-                                                  "Action", "NotAction", "NotPrincipal",
+  constexpr std::array<std::string_view, 9> known{"Sid",      "Effect",    "Principal",
+                                                  "Action",   "NotAction", "NotPrincipal",
                                                   "Resource", "Condition", "Id"};
   for (const auto& [name, value] : from.items()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
@@ -129,8 +137,7 @@ Answer<PolicyStatement> read_statement(const json& from) {
     return malformed("A statement of the policy has no Effect that is Allow or Deny.");
   }
   statement.allow = *effect == "Allow";
-  PORTEIRO_TRY(statement.not_actions,
-               read_one_of(from, "Action", "NotAction", statement.actions));
+  PORTEIRO_TRY(statement.not_actions, read_one_of(from, "Action", "NotAction", statement.actions));
   statement.not_principals = from.contains("NotPrincipal");
   const auto who = from.find(statement.not_principals ? "NotPrincipal" : "Principal");
   if (who == from.end() || (statement.not_principals && from.contains("Principal"))) {
@@ -249,8 +256,8 @@ Verdict Policy::decide(const PolicyQuestion& question) const {
   Verdict verdict = Verdict::silent;
   for (const PolicyStatement& statement : statements_) {
     if (!applies(statement, question)) continue;
-    if (!statement.allow) return Verdict::denied;
-    verdict = Verdict::allowed;
+    if (!statement.allow) return Verdict::no;
+    verdict = Verdict::yes;
   }
   return verdict;
 }

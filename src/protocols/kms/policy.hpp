@@ -37,7 +37,7 @@ struct PolicyQuestion {
   const ConditionValues& values;
 };
 
-enum class Verdict : std::uint8_t { silent, allowed, denied };
+enum class Verdict : std::uint8_t { silent, yes, no };
 
 class Policy {
  public:

@@ -9,9 +9,9 @@ constexpr std::int64_t period_days_min = 90, period_days_max = 2560, period_days
 
 // A symmetric key with material of ours, which alone rotates.
 Answer<Key*> key_that_rotates(Call& call, bool changes) {
-  PORTEIRO_TRY(Key * key, call.service.allowed_key(
-                              call, {.operation = call.action.name, .changes = changes}, "KeyId",
-                              Names::no_alias));
+  PORTEIRO_TRY(Key * key,
+               call.service.allowed_key(call, {.operation = call.action.name, .changes = changes},
+                                        "KeyId", Names::no_alias));
   if (key->spec != kms::KeySpec::symmetric_default || key->origin == kms::Origin::external) {
     return Failure{&unsupported, call.service.arn_of(*key) +
                                      " does not rotate: only symmetric keys of origin AWS_KMS do."};
@@ -27,14 +27,14 @@ std::int64_t days_of(Duration period) {
 
 Answer<Done> enable_key_rotation(Call& call) {
   PORTEIRO_TRY(Key * key, key_that_rotates(call, true));
-  const auto days =
-      call.in.number("RotationPeriodInDays", period_days_min, period_days_max).value_or(period_days);
+  const auto days = call.in.number("RotationPeriodInDays", period_days_min, period_days_max)
+                        .value_or(period_days);
   if (call.in.failure()) return *call.in.failure();
   PORTEIRO_TRY(call.service.enabled(*key));
   key->rotation_period = std::chrono::hours(24 * days);
   key->rotation_due = call.service.now() + key->rotation_period;
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 Answer<Done> disable_key_rotation(Call& call) {
@@ -42,7 +42,7 @@ Answer<Done> disable_key_rotation(Call& call) {
   PORTEIRO_TRY(call.service.enabled(*key));
   key->rotation_period = {};
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 Answer<Done> get_key_rotation_status(Call& call) {
@@ -57,7 +57,7 @@ Answer<Done> get_key_rotation_status(Call& call) {
                     static_cast<std::uint64_t>(days_of(key->rotation_period)));
     write_date(call.out, "NextRotationDate", key->rotation_due);
   }
-  return done;
+  return answered;
 }
 
 Answer<Done> rotate_key_on_demand(Call& call) {
@@ -67,7 +67,7 @@ Answer<Done> rotate_key_on_demand(Call& call) {
     return failure_of(rotated.error());
   }
   call.out.plain("KeyId", call.service.arn_of(*key));
-  return changed;
+  return to_save;
 }
 
 Answer<Done> list_key_rotations(Call& call) {
@@ -104,7 +104,7 @@ Answer<Done> list_key_rotations(Call& call) {
   }
   call.out.close_list();
   write_page_end(call.out, truncated, last);
-  return done;
+  return answered;
 }
 
 }  // namespace porteiro::protocols::kms_api

@@ -28,7 +28,7 @@ Failure failure_of(const Error& error) {
     case Errc::invalid:
       return {&validation, error.detail};
     case Errc::denied:
-      return {&denied, error.detail};
+      return {&no_access, error.detail};
     case Errc::not_found:
       return {&not_found, error.detail};
     case Errc::conflict:
@@ -60,8 +60,9 @@ Service::Service(Kms::Parts parts_, AwsOptions aws_, KmsOptions options_)
 Caller Service::caller_of(const http::Request& request, const access::Principal& who) const {
   const std::string_view key = aws::access_key(request);
   const bool plain = !key.empty() && key.size() <= 128 &&
-                     key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                           "0123456789_-.") == key.npos;
+                     key.find_first_not_of(
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                         "0123456789_-.") == key.npos;
   if (!plain) return {who, root_arn()};
   return {who, "arn:aws:iam::" + aws.account + ":user/" + std::string(key)};
 }
@@ -85,9 +86,9 @@ void Service::handle(const http::Request& request, http::Responder respond,
   pending.action = find_action(target);
   if (pending.action == nullptr) {
     const bool elsewhere = is_known_elsewhere(target);
-    return refuse({elsewhere ? &unsupported : &unknown_operation,
-                   elsewhere ? "The operation is not supported here."
-                             : "KMS has no such operation."});
+    return refuse(
+        {elsewhere ? &unsupported : &unknown_operation,
+         elsewhere ? "The operation is not supported here." : "KMS has no such operation."});
   }
   if (request.body.size() > body_bytes_max) {
     return refuse({&serialization, "The request's body is too long."});
@@ -98,8 +99,8 @@ void Service::handle(const http::Request& request, http::Responder respond,
   body.reserve(reply_reserve);
   body += '{';
   aws::Writer out(body, false);
-  Call call{*this, *pending.action, caller_of(request, who), std::move(in.value()), out,
-            pending.respond};
+  Call call{*this, *pending.action, caller_of(request, who), std::move(in.value()),
+            out,   pending.respond};
   Answer<Done> outcome = call.action.run(call);
   if (outcome && outcome.value().later) return;
   pending.ticket = std::move(call.ticket);
@@ -159,14 +160,13 @@ void Service::send(Pending pending, const ErrorKind* kind, std::string body) {
   const Duration left = pending.ticket->delay - (now() - pending.ticket->since);
   if (left <= Duration::zero()) return reply(std::move(pending), kind, std::move(body));
   ++waiting_;
-  parts.environment.scheduler.after(
-      left, [self = weak_from_this(), pending = std::move(pending), kind,
-             body = std::move(body)]() mutable {
-        const auto service = self.lock();
-        if (service == nullptr) return;
-        --service->waiting_;
-        service->reply(std::move(pending), kind, std::move(body));
-      });
+  parts.environment.scheduler.after(left, [self = weak_from_this(), pending = std::move(pending),
+                                           kind, body = std::move(body)]() mutable {
+    const auto service = self.lock();
+    if (service == nullptr) return;
+    --service->waiting_;
+    service->reply(std::move(pending), kind, std::move(body));
+  });
 }
 
 void Service::reply(Pending pending, const ErrorKind* kind, std::string body) {
@@ -215,8 +215,9 @@ Answer<void> Service::begin(Call& call, Op op, const Key* key) {
   call.ticket = parts.keys.begin(op, key);
   if (!call.ticket->refused) return ok();
   if (call.ticket->throttled) {
-    return Failure{&throttling, "You have exceeded the rate at which you may call KMS. Reduce the "
-                                "frequency of your calls."};
+    return Failure{&throttling,
+                   "You have exceeded the rate at which you may call KMS. Reduce the "
+                   "frequency of your calls."};
   }
   return Failure{&internal, "The key service failed; try again."};
 }

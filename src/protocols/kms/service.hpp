@@ -45,8 +45,8 @@ struct Done {
   bool changed = false;  // Answer once the ring is durable.
   bool later = false;    // The action has taken the responder.
 };
-inline constexpr Done done{};
-inline constexpr Done changed{true, false};
+inline constexpr Done answered{};
+inline constexpr Done to_save{true, false};
 
 struct Action {
   std::string_view name;

@@ -32,11 +32,10 @@ Answer<Signing> read_signing(Call& call, Op op) {
     }
     return aws::constraint(*name, "SigningAlgorithm", "be a signing algorithm that KMS has");
   }
-  PORTEIRO_TRY(signing.key, call.service.allowed_key(
-                                call, {.operation = call.action.name, .algorithm = *name}));
+  PORTEIRO_TRY(signing.key,
+               call.service.allowed_key(call, {.operation = call.action.name, .algorithm = *name}));
   PORTEIRO_TRY(call.service.begin(call, op, signing.key));
-  PORTEIRO_TRY(
-      call.service.usable(*signing.key, kms::KeyUsage::sign_verify, call.action.name));
+  PORTEIRO_TRY(call.service.usable(*signing.key, kms::KeyUsage::sign_verify, call.action.name));
   if (!kms::can_sign(signing.key->spec, *algorithm)) {
     return Failure{&bad_usage, "Algorithm " + *name + " is incompatible with key spec " +
                                    std::string(to_string(signing.key->spec)) + "."};
@@ -64,15 +63,14 @@ Answer<Mac> read_mac(Call& call, Op op) {
   in.require("Message");
   in.require("MacAlgorithm");
   const auto message = blob(in, "Message", message_max);
-  const Text name = in.choice(
-      "MacAlgorithm", {"HMAC_SHA_224", "HMAC_SHA_256", "HMAC_SHA_384", "HMAC_SHA_512"});
+  const Text name =
+      in.choice("MacAlgorithm", {"HMAC_SHA_224", "HMAC_SHA_256", "HMAC_SHA_384", "HMAC_SHA_512"});
   if (in.failure()) return *in.failure();
   Mac mac;
-  PORTEIRO_TRY(mac.key, call.service.allowed_key(
-                            call, {.operation = call.action.name, .algorithm = *name}));
+  PORTEIRO_TRY(mac.key,
+               call.service.allowed_key(call, {.operation = call.action.name, .algorithm = *name}));
   PORTEIRO_TRY(call.service.begin(call, op, mac.key));
-  PORTEIRO_TRY(
-      call.service.usable(*mac.key, kms::KeyUsage::generate_verify_mac, call.action.name));
+  PORTEIRO_TRY(call.service.usable(*mac.key, kms::KeyUsage::generate_verify_mac, call.action.name));
   if (name->substr(9) != to_string(mac.key->spec).substr(5)) {
     return Failure{&bad_usage, "Algorithm " + *name + " is incompatible with key spec " +
                                    std::string(to_string(mac.key->spec)) + "."};
@@ -100,15 +98,14 @@ Answer<Done> new_data_key_pair(Call& call, bool with_plaintext) {
   if (!spec || !kms::is_pair(*spec)) {
     return aws::constraint(*name, "KeyPairSpec", "be a spec of key pairs that KMS has");
   }
-  PORTEIRO_TRY(Key * key, service.allowed_key(
-                              call, {.operation = call.action.name, .context = &context}));
+  PORTEIRO_TRY(Key * key,
+               service.allowed_key(call, {.operation = call.action.name, .context = &context}));
   PORTEIRO_TRY(service.begin(call, Op::generate_data_key_pair, key));
   PORTEIRO_TRY(service.usable(*key, kms::KeyUsage::encrypt_decrypt, call.action.name));
   if (key->spec != kms::KeySpec::symmetric_default) {
     return Failure{&bad_usage, service.arn_of(*key) + " key spec is " +
-                                   std::string(to_string(key->spec)) +
-                                   " which is not valid for " + std::string(call.action.name) +
-                                   "."};
+                                   std::string(to_string(key->spec)) + " which is not valid for " +
+                                   std::string(call.action.name) + "."};
   }
   PORTEIRO_TRY(service.stop_if_dry(call));
   auto seed = kms::SecretBytes::random(service.entropy(), kms::KeyPair::seed_bytes);
@@ -130,7 +127,7 @@ Answer<Done> new_data_key_pair(Call& call, bool with_plaintext) {
         out.plain("KeyId", service.arn_of(*still));
         out.plain("KeyPairSpec", name);
         out.plain("KeyMaterialId", material_id(*still, still->current().number));
-        return done;
+        return answered;
       },
       kms::is_rsa(*spec));
 }
@@ -150,7 +147,7 @@ Answer<Done> sign(Call& call) {
         out.plain("KeyId", arn);
         out.base64("Signature", signature.value());
         out.plain("SigningAlgorithm", to_string(algorithm));
-        return done;
+        return answered;
       });
 }
 
@@ -169,7 +166,7 @@ Answer<Done> verify(Call& call) {
         out.plain("KeyId", arn);
         out.boolean("SignatureValid", true);
         out.plain("SigningAlgorithm", to_string(algorithm));
-        return done;
+        return answered;
       });
 }
 
@@ -186,7 +183,7 @@ Answer<Done> get_public_key(Call& call) {
   call.out.plain("KeySpec", to_string(key->spec));
   call.out.plain("KeyUsage", to_string(key->usage));
   write_algorithms(call.out, *key);
-  return done;
+  return answered;
 }
 
 Answer<Done> derive_shared_secret(Call& call) {
@@ -197,8 +194,8 @@ Answer<Done> derive_shared_secret(Call& call) {
   auto other = blob(call.in, "PublicKey", 8192);
   if (call.in.failure()) return *call.in.failure();
   PORTEIRO_TRY(check_recipient(call));
-  PORTEIRO_TRY(const Key* key, service.allowed_key(
-                                   call, {.operation = "DeriveSharedSecret", .algorithm = "ECDH"}));
+  PORTEIRO_TRY(const Key* key,
+               service.allowed_key(call, {.operation = "DeriveSharedSecret", .algorithm = "ECDH"}));
   PORTEIRO_TRY(service.begin(call, Op::derive_shared_secret, key));
   PORTEIRO_TRY(service.usable(*key, kms::KeyUsage::key_agreement, "DeriveSharedSecret"));
   PORTEIRO_TRY(service.stop_if_dry(call));
@@ -211,7 +208,7 @@ Answer<Done> derive_shared_secret(Call& call) {
         out.base64("SharedSecret", secret.value().view());
         out.plain("KeyAgreementAlgorithm", "ECDH");
         out.plain("KeyOrigin", external ? "EXTERNAL" : "AWS_KMS");
-        return done;
+        return answered;
       });
 }
 
@@ -220,7 +217,7 @@ Answer<Done> generate_mac(Call& call) {
   call.out.base64("Mac", mac.value);
   call.out.plain("MacAlgorithm", mac.algorithm);
   call.out.plain("KeyId", call.service.arn_of(*mac.key));
-  return done;
+  return answered;
 }
 
 Answer<Done> verify_mac(Call& call) {
@@ -231,7 +228,7 @@ Answer<Done> verify_mac(Call& call) {
   call.out.plain("KeyId", call.service.arn_of(*mac.key));
   call.out.boolean("MacValid", true);
   call.out.plain("MacAlgorithm", mac.algorithm);
-  return done;
+  return answered;
 }
 
 Answer<Done> generate_data_key_pair(Call& call) { return new_data_key_pair(call, true); }

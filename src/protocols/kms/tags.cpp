@@ -5,9 +5,9 @@ namespace porteiro::protocols::kms_api {
 namespace {
 
 Answer<Key*> key_to_tag(Call& call) {
-  PORTEIRO_TRY(Key * key, call.service.allowed_key(
-                              call, {.operation = call.action.name, .changes = true}, "KeyId",
-                              Names::no_alias));
+  PORTEIRO_TRY(Key * key,
+               call.service.allowed_key(call, {.operation = call.action.name, .changes = true},
+                                        "KeyId", Names::no_alias));
   PORTEIRO_TRY(call.service.not_pending_deletion(*key));
   return key;
 }
@@ -21,7 +21,7 @@ Answer<Done> tag_resource(Call& call) {
   PORTEIRO_TRY(read_tags(call, tags));
   key->tags = std::move(tags);
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 Answer<Done> untag_resource(Call& call) {
@@ -31,7 +31,7 @@ Answer<Done> untag_resource(Call& call) {
   if (call.in.failure()) return *call.in.failure();
   for (const std::string& name : *names) key->tags.erase(name);
   call.service.ring().changed();
-  return changed;
+  return to_save;
 }
 
 Answer<Done> list_resource_tags(Call& call) {
@@ -50,7 +50,7 @@ Answer<Done> list_resource_tags(Call& call) {
   }
   call.out.close_list();
   write_page_end(call.out, at != key->tags.end(), last);
-  return done;
+  return answered;
 }
 
 }  // namespace porteiro::protocols::kms_api
