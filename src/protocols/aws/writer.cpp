@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/result.hpp"
 
 namespace porteiro::protocols::aws {
 namespace {
