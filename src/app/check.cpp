@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "app/commands.hpp"
+#include "app/tls_files.hpp"
 #include "porteiro/emulator/emulator.hpp"
 #include "porteiro/runtime/runtime.hpp"
 #include "porteiro/virtual_world/virtual_world.hpp"
@@ -23,6 +24,14 @@ std::vector<Problem> assemble(const std::string& file, const json& document) {
   const auto runtime = runtime::Runtime::create(0);
   if (const auto code = emulator::check_code(options.value(), runtime->files()); !code) {
     return {{file, code.error().at, code.error().detail}};
+  }
+  if (const auto keys = emulator::load_key_sets(options.value(), runtime->files()); !keys) {
+    return {{file, keys.error().at, keys.error().detail}};
+  }
+  if (const auto& tls = options.value().ports.tls) {
+    if (const auto files = read_tls_files(*tls, runtime->files()); !files) {
+      return {{file, files.error().at, files.error().detail}};
+    }
   }
   virtual_world::World world;
   const auto opened =

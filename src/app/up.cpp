@@ -7,6 +7,7 @@
 #include "app/commands.hpp"
 #include "app/data_folder.hpp"
 #include "app/passing_folder.hpp"
+#include "app/tls_files.hpp"
 #include "porteiro/access/access.hpp"
 #include "porteiro/emulator/emulator.hpp"
 #include "porteiro/runtime/runtime.hpp"
@@ -88,6 +89,10 @@ struct Listeners {
 
 Result<Listeners> listen(runtime::Runtime& runtime, const emulator::Ports& ports,
                          std::size_t body_bytes_max, emulator::Emulator& emulator) {
+  runtime::TlsOptions tls;
+  if (ports.tls) {
+    PORTEIRO_TRY(tls, read_tls_files(*ports.tls, runtime.files()));
+  }
   runtime::ServerOptions options;
   options.connections_max = ports.connections_max;
   options.header_bytes_max = ports.header_bytes_max;
@@ -97,7 +102,12 @@ Result<Listeners> listen(runtime::Runtime& runtime, const emulator::Ports& ports
     emulator.handle_public(request, std::move(respond));
   };
   Listeners listeners;
-  PORTEIRO_TRY(listeners.gateway, runtime.listen(ports.bind, ports.public_port, options, gateway));
+  options.tls = ports.tls ? &tls : nullptr;
+  auto gateway_server = runtime.listen(ports.bind, ports.public_port, options, gateway);
+  if (!gateway_server)
+    return ports.tls ? with_file(gateway_server.error(), *ports.tls) : gateway_server.error();
+  listeners.gateway = std::move(gateway_server).value();
+  options.tls = nullptr;
   if (!ports.public_socket.empty()) {
     PORTEIRO_TRY(listeners.socket, runtime.listen_unix(ports.public_socket, options, gateway));
   }
@@ -145,7 +155,8 @@ void warn_of_layers_off(const access::Layers& layers) {
 }
 
 void print_ready(const emulator::Ports& ports, const Listeners& listeners) {
-  std::cout << "gateway  http://" << ports.bind << ":" << listeners.gateway->port() << "\n";
+  std::cout << "gateway  http" << (ports.tls ? "s" : "") << "://" << ports.bind << ":"
+            << listeners.gateway->port() << "\n";
   if (listeners.socket) std::cout << "gateway  unix:" << ports.public_socket << "\n";
   std::cout << "inside   http://" << ports.bind << ":" << listeners.inside->port()
             << "/_porteiro/\n"

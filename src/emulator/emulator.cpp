@@ -212,10 +212,14 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   events_ = std::make_unique<events::EventLog>(environment_, *journal_, options_.events_max);
   PORTEIRO_TRY(open_queues());
   PORTEIRO_TRY(open_stores());
+  options_.gateway.authenticate = options_.layers.client_auth;
+  if (environment_.processes != nullptr) {  // A live run; in simulation nobody has tokens.
+    PORTEIRO_TRY(load_key_sets(options_, environment_.files));
+  }
   PORTEIRO_TRY(gateway_,
                gateway::Gateway::create(options_.gateway, environment_,
                                         {*journal_, telemetry_, *sealer_, *tokens_, *queues_,
-                                         *events_, *models_, envelopes_.get()}));
+                                         *events_, *models_, *guard_, envelopes_.get()}));
   options_.surroundings.services = [this](const http::Request& request, http::Responder respond) {
     if (handle_service(request, respond, {"function", ""})) return;
     respond(http::problem(404,

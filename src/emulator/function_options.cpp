@@ -117,7 +117,10 @@ void complete_functions(Options& options) {
   surroundings.account = options.aws.account;
   surroundings.region = options.aws.region;
   std::vector<std::string> secrets;
-  for (const gateway::Client& client : options.gateway.clients) secrets.push_back(client.api_key);
+  for (const gateway::Client& client : options.gateway.clients) {
+    if (!client.api_key.empty()) secrets.push_back(client.api_key);
+    if (client.signer) secrets.push_back(client.signer->secret);
+  }
   for (const auto& each : options.aws.credentials) secrets.push_back(each.secret);
   if (!options.aws.credentials.empty()) {
     surroundings.access_key = options.aws.credentials.front().access_key;

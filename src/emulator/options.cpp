@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "emulator/client_options.hpp"
 #include "emulator/fit.hpp"
 #include "emulator/function_options.hpp"
 #include "emulator/model_options.hpp"
@@ -67,7 +68,6 @@ class Reader {
                          const std::string& pointer) const;
   Result<void> read_sqs();
   Result<void> read_gateway();
-  Result<void> read_clients(const json& clients);
   Result<void> read_token_places(const json& places);
   Result<gateway::Route> read_route(const json& described, const std::string& pointer) const;
   Result<void> read_sources();
@@ -239,22 +239,6 @@ Result<void> Reader::read_queues() {
   return ok();
 }
 
-Result<void> Reader::read_clients(const json& clients) {
-  for (const auto& [name, described] : clients.items()) {
-    gateway::Client client{name, text(described, "api_key"),
-                           described.at("scopes").get<std::vector<std::string>>()};
-    for (const gateway::Client& other : options_.gateway.clients) {
-      if (other.api_key == client.api_key) {
-        return error(Errc::invalid,
-                     "the client \"" + other.name + "\" has the same key; give each its own",
-                     below("/gateway/clients", name) + "/api_key");
-      }
-    }
-    options_.gateway.clients.push_back(std::move(client));
-  }
-  return ok();
-}
-
 Result<void> Reader::read_token_places(const json& places) {
   const auto& routes = options_.gateway.routes;
   for (const auto& [place, token] : places.items()) {
@@ -319,7 +303,8 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
 Result<void> Reader::read_gateway() {
   const json& described = config_.at("gateway");
   gateway::Options& gateway = options_.gateway;
-  PORTEIRO_TRY(read_clients(described.at("clients")));
+  gateway.region = text(config_.at("aws"), "region");
+  PORTEIRO_TRY(read_gateway_clients(described, directory_, gateway));
   const json& limits = described.at("limits");
   gateway.limits.body_bytes_max = config::size_of(limits.at("body"));
   gateway.limits.rate_per_second = config::rate_of(limits.at("rate"));
@@ -427,6 +412,7 @@ Result<void> Reader::read_listen() {
   ports.public_socket = text(listen, "public_socket");
   ports.idle_timeout = duration(listen, "idle_timeout");
   ports.header_bytes_max = config::size_of(listen.at("headers"));
+  PORTEIRO_TRY(read_tls(listen, directory_, options_));
   if (ports.public_port != 0 && ports.public_port == ports.inside_port) {
     return error(Errc::invalid, "both ports are the same; choose another one", "/listen/inside");
   }

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::uint64_t one = 1'000'000'000;  // A request, in the bucket's units.
 
+}  // namespace
+
 Id half(const std::array<char, 32>& digest) {
   Id id;
   std::memcpy(&id.high, digest.data(), sizeof id.high);
@@ -22,15 +24,6 @@ bool same(const std::array<char, 32>& a, const std::array<char, 32>& b) {
   }
   return difference == 0;
 }
-
-bool starts_with_word(std::string_view text, std::string_view word) {
-  if (text.size() <= word.size() || text[word.size()] != ' ') return false;
-  return std::equal(word.begin(), word.end(), text.begin(), [](char wanted, char c) {
-    return wanted == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-  });
-}
-
-}  // namespace
 
 Bucket::Bucket(std::uint64_t rate_per_second, std::uint64_t burst)
     : rate_(std::min(rate_per_second, one)),
@@ -58,11 +51,12 @@ Result<Admission> Admission::create(const std::vector<Client>& clients, const Li
   Admission admission(kms::Secret::random(entropy), bucket);
   admission.callers_.push_back({"", {}, {}, bucket});
   for (const Client& client : clients) {
+    const std::size_t number = admission.callers_.size();
     if (client.api_key.empty()) {
-      return error(Errc::invalid, "the client " + client.name + " has no API key");
+      admission.callers_.push_back({client.name, client.scopes, {}, bucket});
+      continue;
     }
     const auto digest = admission.hmac_(client.api_key);
-    const std::size_t number = admission.callers_.size();
     if (!admission.by_digest_.emplace(half(digest), number).second) {
       return error(Errc::invalid, "the client " + client.name +
                                       " has the API key of another client; give each its own");
@@ -72,20 +66,7 @@ Result<Admission> Admission::create(const std::vector<Client>& clients, const Li
   return admission;
 }
 
-std::string_view Admission::credential(std::string_view api_key, std::string_view authorization) {
-  if (!api_key.empty()) return api_key;
-  for (const std::string_view scheme : {"bearer", "apikey"}) {
-    if (!starts_with_word(authorization, scheme)) continue;
-    authorization.remove_prefix(scheme.size());
-    authorization.remove_prefix(
-        std::min(authorization.find_first_not_of(' '), authorization.size()));
-    return authorization;
-  }
-  return {};
-}
-
-std::optional<std::size_t> Admission::identify(std::string_view credential) {
-  const auto digest = hmac_(credential);
+std::optional<std::size_t> Admission::identify(const Digest& digest) const {
   const auto found = by_digest_.find(half(digest));
   if (found == by_digest_.end() || !same(callers_[found->second].digest, digest)) return {};
   return found->second;

@@ -29,26 +29,36 @@ class Bucket {
   Time at_{};
 };
 
-inline constexpr std::size_t anonymous = 0;  // The caller without a key; clients count from 1.
+inline constexpr std::size_t anonymous = 0;  // The caller who shows nothing.
+
+// The first half of a digest, to look it up by.
+Id half(const std::array<char, 32>& digest);
+bool same(const std::array<char, 32>& a, const std::array<char, 32>& b);  // In constant time.
 
 class Admission {
  public:
-  // Errors: invalid (an empty API key, or one that two clients share).
+  // Clients count from 1, in their order. Errors: invalid (an API key that two of them share).
   static Result<Admission> create(const std::vector<Client>& clients, const Limits& limits,
                                   Entropy& entropy);
 
-  // The credential of a request: `X-Api-Key`, or `Authorization` with the scheme Bearer or ApiKey.
-  static std::string_view credential(std::string_view api_key, std::string_view authorization);
-
-  // The client that has this API key. The keys are kept and compared as HMACs under a key of this
-  // process, so that the time it takes tells nothing of them.
-  std::optional<std::size_t> identify(std::string_view credential);
+  // What a credential is kept and compared as: its HMAC under a key of this process, so that the
+  // time it takes tells nothing of it.
+  using Digest = std::array<char, 32>;
+  Digest digest(std::string_view credential) { return hmac_(credential); }
+  // The client that has the API key with this digest.
+  std::optional<std::size_t> identify(const Digest& digest) const;
+  std::optional<std::size_t> identify(std::string_view credential) {
+    return identify(digest(credential));
+  }
 
   bool allowed(std::size_t caller, std::string_view scope) const;
   const std::string& name(std::size_t caller) const { return callers_[caller].name; }
+  const std::vector<std::string>& scopes(std::size_t caller) const {
+    return callers_[caller].scopes;
+  }
 
-  // As Bucket::take, from the caller's bucket; all callers without a key share one, and so do all
-  // with a key that is not known (nullopt), so that who guesses keys takes nothing from others.
+  // As Bucket::take, from the caller's bucket; all callers who show nothing share one, and so do
+  // all with something that is not known (nullopt): who guesses takes nothing from others.
   Duration take(std::optional<std::size_t> caller, Time now) {
     return (caller ? callers_[*caller].bucket : strangers_).take(now);
   }
@@ -59,7 +69,7 @@ class Admission {
   struct Caller {
     std::string name;
     std::vector<std::string> scopes;
-    std::array<char, 32> digest;
+    Digest digest;
     Bucket bucket;
   };
   Admission(const kms::Secret& key, const Bucket& strangers) : hmac_(key), strangers_(strangers) {}

@@ -93,6 +93,8 @@ void Core::reset() {
   ledger_.reset();
   while (!followers_.empty()) release_followers(followers_.begin()->first);
   admission_.reset();
+  identities_->forget();
+  lockout_.reset();
 }
 
 }  // namespace porteiro::gateway

@@ -1,5 +1,5 @@
-// The gateway itself. gateway.cpp: the way in; commands.cpp: outcomes and the ledger; answers.cpp:
-// the ways out; setup.cpp: how it is made.
+// The gateway itself. door.cpp: who may come in; gateway.cpp: the way in; commands.cpp: outcomes
+// and the ledger; answers.cpp: the ways out; setup.cpp: how it is made.
 #pragma once
 #include <array>
 #include <memory>
@@ -11,21 +11,16 @@
 
 #include "gateway/admission.hpp"
 #include "gateway/compiled.hpp"
+#include "gateway/identities.hpp"
 #include "gateway/input.hpp"
 #include "gateway/ledger.hpp"
+#include "gateway/lockout.hpp"
 #include "gateway/router.hpp"
 #include "gateway/waiting.hpp"
+#include "gateway/wanted.hpp"
 #include "porteiro/gateway/gateway.hpp"
 
 namespace porteiro::gateway {
-
-// The headers that the gateway reads, found in one pass.
-struct Wanted {
-  explicit Wanted(const http::Request& request);
-  std::string_view api_key, authorization, traceparent, prefer, content_type, content_encoding;
-  std::optional<std::string_view> idempotency_key;
-  bool respond_async() const;
-};
 
 // The trace id of a valid W3C `traceparent`.
 std::optional<Id> trace_id(std::string_view traceparent);
@@ -35,6 +30,9 @@ http::Response retry_later(http::Response response, Duration wait);
 
 class Core final : public Gateway {
  public:
+  // Requests whose token is verified off the loop, and the bytes of their bodies; 503 beyond.
+  static constexpr std::size_t verifying_max = 256, verifying_bytes_max = 64u << 20;
+
   Core(Options options, Environment& environment, Dependencies dependencies, Admission admission,
        TokenRules rules);
   Result<void> build();
@@ -67,9 +65,22 @@ class Core final : public Gateway {
   Result<void> add_model_route(CompiledRoute& route);
   Result<void> add_status_route();
 
+  // door.cpp: each of these answers the request or passes it on.
+  void identify(Exchange exchange, const http::Request& request, const PathValues& values,
+                const Wanted& headers);
+  Duration locked_out(const http::Request& request, const Shown& shown);
+  void count_failure(const Exchange& exchange, const http::Request& request, const Shown& shown);
+  void verify(Exchange exchange, const http::Request& request, const Shown& shown,
+              std::unique_ptr<UnverifiedToken> token);
+  void admit(Exchange exchange, const http::Request& request, const PathValues& values,
+             const Wanted& headers, const Shown& shown, const Identity& who);
+  void turn_away(Exchange exchange, const Identity& who);
+  void tell_denied(const Exchange& exchange, std::string_view principal, std::string_view reason);
+
   // gateway.cpp
+  void serve(Exchange exchange, const http::Request& request, const PathValues& values,
+             const Wanted& headers, std::size_t caller);
   void unmatched(Exchange exchange, const Match& match);
-  std::optional<std::size_t> admit(Exchange& exchange, const Wanted& headers);
   std::optional<http::Response> unacceptable(const CompiledRoute& route,
                                              const http::Request& request,
                                              const Wanted& headers) const;
@@ -128,9 +139,14 @@ class Core final : public Gateway {
   queue::Queues& queues_;
   events::EventLog& events_;
   readmodels::ReadModels& models_;
+  access::Guard& guard_;
   events::Envelopes* envelopes_;  // Null: events go unsigned.
 
   Admission admission_;
+  std::optional<Identities> identities_;  // Made by build(), of the admission's callers.
+  Lockout lockout_;
+  Offload::Lane verifier_ = 0;  // Where tokens are verified, if there are issuers.
+  std::size_t verifying_ = 0, verifying_bytes_ = 0;
   TokenRules rules_;
   Router router_;
   std::vector<std::unique_ptr<CompiledRoute>> routes_;

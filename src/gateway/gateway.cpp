@@ -13,14 +13,6 @@ namespace {
 constexpr Duration soon = std::chrono::seconds(1);
 constexpr std::size_t key_bytes_max = 255;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool is(std::string_view text, std::string_view lower_case) {
-  return text.size() == lower_case.size() &&
-         std::equal(text.begin(), text.end(), lower_case.begin(),
-                    [](char c, char wanted) { return lower(c) == wanted; });
-}
-
 bool is_hex(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
@@ -45,52 +37,6 @@ Digest fingerprint(Id event, const CompiledRoute& route, const Input& input) {
 }
 
 }  // namespace
-
-Wanted::Wanted(const http::Request& request) {
-  const auto take = [](std::string_view& into, const http::HeaderView& header,
-                       std::string_view name) {
-    if (into.empty() && is(header.name, name)) into = header.value;
-  };
-  for (const http::HeaderView& header : request.headers) {
-    switch (header.name.size()) {
-      case 6:
-        take(prefer, header, "prefer");
-        break;
-      case 9:
-        take(api_key, header, "x-api-key");
-        break;
-      case 11:
-        take(traceparent, header, "traceparent");
-        break;
-      case 12:
-        take(content_type, header, "content-type");
-        break;
-      case 13:
-        take(authorization, header, "authorization");
-        break;
-      case 16:
-        take(content_encoding, header, "content-encoding");
-        break;
-      case 15:
-        if (!idempotency_key && is(header.name, "idempotency-key")) idempotency_key = header.value;
-        break;
-      default:
-        break;
-    }
-  }
-}
-
-bool Wanted::respond_async() const {
-  std::string_view rest = prefer;
-  while (!rest.empty()) {
-    std::string_view one = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    one.remove_prefix(std::min(one.find_first_not_of(" \t"), one.size()));
-    one = one.substr(0, one.find_first_of(" \t;"));
-    if (is(one, "respond-async")) return true;
-  }
-  return false;
-}
 
 std::optional<Id> trace_id(std::string_view text) {
   constexpr std::size_t size = 55;  // 00-<32>-<16>-<2>
@@ -121,15 +67,18 @@ void Core::handle(const http::Request& request, http::Responder respond) {
   if (match.kind != Match::Kind::found) return unmatched(std::move(exchange), match);
   exchange.route = routes_[match.route].get();
   telemetry_.record(telemetry::Kind::request_received, exchange.correlation, exchange.route->name);
-  const std::optional<std::size_t> caller = admit(exchange, headers);
-  if (!caller) return;
+  identify(std::move(exchange), request, match.values, headers);
+}
+
+void Core::serve(Exchange exchange, const http::Request& request, const PathValues& values,
+                 const Wanted& headers, std::size_t caller) {
   switch (exchange.route->kind) {
     case CompiledRoute::Kind::event:
-      return accept(std::move(exchange), request, match.values, headers, *caller);
+      return accept(std::move(exchange), request, values, headers, caller);
     case CompiledRoute::Kind::model:
-      return serve_model(std::move(exchange), match.values);
+      return serve_model(std::move(exchange), values);
     case CompiledRoute::Kind::status:
-      return serve_status(std::move(exchange), match.values.raw[0], *caller);
+      return serve_status(std::move(exchange), values.raw[0], caller);
     case CompiledRoute::Kind::none:
       break;
   }
@@ -140,7 +89,10 @@ void Core::unmatched(Exchange exchange, const Match& match) {
   telemetry_.record(telemetry::Kind::request_received, exchange.correlation, exchange.route->name);
   if (match.kind == Match::Kind::malformed) {
     return refuse(std::move(exchange),
-                  http::problem(400, "the path is not percent-encoded UTF-8", "path"));
+                  http::problem(400,
+                                "is not percent-encoded UTF-8, or has dots or control characters "
+                                "where a name belongs",
+                                "path"));
   }
   if (match.kind == Match::Kind::not_found) {
     return refuse(std::move(exchange), http::problem(404, "no route has this path"));
@@ -149,35 +101,6 @@ void Core::unmatched(Exchange exchange, const Match& match) {
       http::problem(405, "no route has this method here; these have: " + match.allow);
   response.headers.push_back({"Allow", match.allow});
   refuse(std::move(exchange), std::move(response));
-}
-
-// The rate comes before the scope: what it refuses leaves no business event, so that nobody can
-// fill the journal with refusals.
-std::optional<std::size_t> Core::admit(Exchange& exchange, const Wanted& headers) {
-  const std::string& scope = exchange.route->options.scope;
-  const std::string_view credential = Admission::credential(headers.api_key, headers.authorization);
-  std::optional<std::size_t> caller = anonymous;
-  if (!credential.empty()) caller = admission_.identify(credential);
-  if (const Duration wait = admission_.take(caller, now()); wait > Duration::zero()) {
-    refuse(std::move(exchange),
-           retry_later(http::problem(429, "too many requests for this client's rate"), wait));
-    return std::nullopt;
-  }
-  if (!caller || (*caller == anonymous && !scope.empty())) {
-    http::Response response = http::problem(
-        401, caller ? "an API key is needed: send it as X-Api-Key or Authorization: Bearer"
-                    : "the API key is not known here");
-    response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"porteiro\""});
-    refuse(std::move(exchange), std::move(response));
-    return std::nullopt;
-  }
-  if (!scope.empty() && !admission_.allowed(*caller, scope)) {
-    note_refusal(exchange, admission_.name(*caller), 403);
-    refuse(std::move(exchange),
-           http::problem(403, "this API key does not have the scope " + scope));
-    return std::nullopt;
-  }
-  return caller;
 }
 
 std::optional<http::Response> Core::unacceptable(const CompiledRoute& route,

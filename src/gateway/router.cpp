@@ -39,6 +39,22 @@ std::string_view origin_form(std::string_view path) {
   return slash == std::string_view::npos ? std::string_view("/") : path.substr(slash);
 }
 
+// Dots mean other paths to whoever resolves them, and did so to who signed or checked the request
+// on its way; control characters mean nothing good to anybody.
+bool plain(std::string_view segment) {
+  if (segment == "." || segment == "..") return false;
+  return std::none_of(segment.begin(), segment.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+bool sound(std::string_view segment) {
+  bool ascii = true;
+  for (const char c : segment) ascii = ascii && c != '%' && static_cast<unsigned char>(c) < 0x80;
+  if (ascii) return plain(segment);
+  const auto decoded = percent_decode(segment);
+  return decoded && valid_utf8(*decoded) && plain(*decoded);
+}
+
 bool is_param(std::string_view segment) {
   return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
@@ -146,15 +162,9 @@ Match Router::match(std::string_view method, std::string_view path) const {
   const Segments segments = split(path);
   if (segments.too_many) return match;
   for (std::size_t i = 0; i < segments.count; ++i) {
-    const std::string_view segment = segments.list[i];
-    bool ascii = true;
-    for (const char c : segment) ascii = ascii && c != '%' && static_cast<unsigned char>(c) < 0x80;
-    if (ascii) continue;
-    const auto decoded = percent_decode(segment);
-    if (!decoded || !valid_utf8(*decoded)) {
-      match.kind = Match::Kind::malformed;
-      return match;
-    }
+    if (sound(segments.list[i])) continue;
+    match.kind = Match::Kind::malformed;
+    return match;
   }
   Search search{.method = method, .segments = segments};
   if (find(search, 0, 0)) {

@@ -38,7 +38,8 @@ class Router {
                                        std::size_t route);
 
   // A literal segment beats a parameter; among the patterns that fit the path, one that has the
-  // method is taken. HEAD finds the GET route. Malformed: a bad percent-encoding in the path.
+  // method is taken. HEAD finds the GET route. Malformed: a bad percent-encoding in the path, a
+  // segment of one or two dots, a control character; all of them encoded, too.
   Match match(std::string_view method, std::string_view path) const;
 
  private:

@@ -41,8 +41,10 @@ Core::Core(Options options, Environment& environment, Dependencies dependencies,
       queues_(dependencies.queues),
       events_(dependencies.events),
       models_(dependencies.models),
+      guard_(dependencies.guard),
       envelopes_(dependencies.envelopes),
       admission_(std::move(admission)),
+      lockout_(options_.lockout),
       rules_(std::move(rules)),
       ledger_(environment, journal_, telemetry_, options_.limits.commands_max),
       waiting_(environment.scheduler, [this](Id, Exchange exchange) {
@@ -53,6 +55,8 @@ Core::Core(Options options, Environment& environment, Dependencies dependencies,
       }) {}
 
 Result<void> Core::build() {
+  PORTEIRO_TRY(identities_, Identities::create(options_, admission_));
+  if (identities_->tokens()) verifier_ = environment_.offload.lane("tokens");
   none_ = std::make_unique<CompiledRoute>(StatusCounter(telemetry_, "none"));
   none_->name = telemetry_.intern("gateway");
   for (const Route& route : options_.routes) {

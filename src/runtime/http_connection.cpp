@@ -1,5 +1,6 @@
 #include "runtime/http_connection.hpp"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/beast/http/error.hpp>
@@ -77,7 +78,9 @@ void ServerCore::remove(Connection& connection) {
 }
 
 Connection::Connection(ServerCore& core, Socket socket, std::string peer)
-    : core_(&core), socket_(std::move(socket)), peer_(std::move(peer)), since_(core.loop.now()) {}
+    : core_(&core), socket_(std::move(socket)), peer_(std::move(peer)), since_(core.loop.now()) {
+  if (core.tls) tls_ = std::make_unique<TlsSession>(*core.tls->context);
+}
 
 void Connection::start() { read(); }
 
@@ -91,6 +94,11 @@ void Connection::turn_away() {
 void Connection::close() {
   if (core_ == nullptr) return;
   error_code ignored;
+  if (tls_ && !shaking_ && tls_->established()) {
+    tls_->end();
+    const std::string_view last = tls_->outgoing();
+    socket_.send(asio::buffer(last.data(), last.size()), 0, ignored);
+  }
   socket_.close(ignored);
   client_.reset();
   parser_.reset();
@@ -105,6 +113,11 @@ void Connection::stop() {
 void Connection::sweep(Time now) {
   if (lingering_) {
     if (now - since_ > linger_max) close();
+    return;
+  }
+  if (tls_ && (shaking_ || !tls_->established())) {
+    const ServerOptions& options = core_->options;
+    if (now - since_ > std::min(options.handshake_timeout, options.idle_timeout)) close();
     return;
   }
   const bool ours = owed() > 0 && unsent() == 0;  // The client waits, not we.
@@ -143,6 +156,7 @@ void Connection::read() {
     return read();
   }
   reading_ = true;
+  if (tls_) return read_tls();
   socket_.async_read_some(asio::buffer(in_.get() + end_, capacity_ - end_),
                           [self = boost::intrusive_ptr(this)](error_code failed, std::size_t size) {
                             self->on_read(failed, size);
@@ -254,7 +268,8 @@ void Connection::dispatch() {
                               .headers = headers,
                               .body = map_.body.in(message),
                               .peer = peer_,
-                              .client = &client_};
+                              .client = &client_,
+                              .certificate = tls_ ? tls_->certificate() : nullptr};
   core_->handler(request, Answer(*this, front_number_ + owed() - 1));
 }
 
@@ -312,6 +327,7 @@ void Connection::write_front(const http::Response& response) {
 
 void Connection::flush() {
   if (core_ == nullptr || writing_) return;
+  if (tls_) return flush_tls();
   if (unsent() > 0) {
     do {
       error_code failed;
@@ -354,6 +370,11 @@ void Connection::settle() {
 void Connection::linger() {
   lingering_ = true;
   since_ = core_->loop.now();
+  if (tls_) {
+    tls_->end();
+    send_outgoing();  // A few bytes: what does not fit now does not matter.
+    if (core_ == nullptr) return;
+  }
   error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);
 }

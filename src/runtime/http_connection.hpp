@@ -1,6 +1,7 @@
 // A server's connection: reads, parses, hands requests over, and writes the answers in the order of
 // the requests, whatever the order in which they come. Counted: responders keep it alive, closed.
 #pragma once
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,10 +11,21 @@
 #include "runtime/loop.hpp"
 #include "runtime/request_parser.hpp"
 #include "runtime/response_text.hpp"
+#include "runtime/tls.hpp"
 
 namespace porteiro::runtime {
 
 class Connection;
+
+// What the connections of a server that speaks TLS share.
+struct TlsServer {
+  TlsServer(std::unique_ptr<TlsContext> context_, Offload& offload_)
+      : context(std::move(context_)), offload(offload_), lane(offload.lane("tls")) {}
+  const std::unique_ptr<TlsContext> context;
+  Offload& offload;  // Handshakes are carried out there.
+  const Offload::Lane lane;
+  std::array<char, 16u << 10> received;  // What a connection has just taken from its socket.
+};
 
 // What a server shares with its connections, which forget it when they close.
 struct ServerCore {
@@ -29,6 +41,8 @@ struct ServerCore {
   std::vector<boost::intrusive_ptr<Connection>> connections;
   std::size_t turned_away = 0;  // Of the connections: those that are only told to go.
   Task stopped;                 // Posted when the last connection goes.
+
+  std::unique_ptr<TlsServer> tls;  // Null: plain.
 };
 
 class Connection final : public TurnEnd {
@@ -52,6 +66,15 @@ class Connection final : public TurnEnd {
     std::unique_ptr<http::Response> response;  // Came before its turn.
   };
 
+  // http_connection_tls.cpp
+  void read_tls();
+  void on_readable(error_code failed);
+  void shake_hands();
+  void on_handshake(TlsSession::State state);
+  void read_plain();
+  void flush_tls();
+  bool send_outgoing();
+
   void on_read(error_code failed, std::size_t size);
   void read();
   bool make_room();
@@ -67,7 +90,10 @@ class Connection final : public TurnEnd {
   void linger();
 
   std::size_t owed() const { return pending_.size() - front_; }
-  std::size_t unsent() const { return out_.size() - sent_; }
+  std::size_t unsent() const {
+    const std::size_t plain = out_.size() - sent_;
+    return tls_ == nullptr || shaking_ ? plain : plain + tls_->outgoing().size();
+  }
   bool paused() const;
   bool idle() const { return owed() == 0 && !parser_ && unsent() == 0 && !taking_; }
 
@@ -93,6 +119,9 @@ class Connection final : public TurnEnd {
 
   std::string out_;
   std::size_t sent_ = 0;
+
+  std::unique_ptr<TlsSession> tls_;  // Null: plain.
+  bool shaking_ = false;             // Another thread has `tls_`.
 
   bool reading_ = false;     // A read is under way.
   bool writing_ = false;     // The socket is full; it calls when it is not.

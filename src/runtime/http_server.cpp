@@ -81,7 +81,8 @@ class Acceptor final : public Counted<Acceptor<Protocol>> {
   void admit(Socket socket) {
     const bool full =
         core_->connections.size() - core_->turned_away >= core_->options.connections_max;
-    if (full && core_->turned_away >= turned_away_max) return;
+    // To be told to go, a client of TLS would have to shake hands first.
+    if (full && (core_->tls || core_->turned_away >= turned_away_max)) return;
     const boost::intrusive_ptr connection(
         new Connection(*core_, std::move(socket), peer_text(peer_)));
     connection->place = core_->connections.size();
@@ -101,12 +102,14 @@ template <class Protocol>
 class SocketServer final : public Server {
  public:
   SocketServer(Loop& loop, typename Acceptor<Protocol>::Native native, std::uint16_t port,
-               std::string path, const ServerOptions& options, http::Handler handler)
+               std::string path, const ServerOptions& options, http::Handler handler,
+               std::unique_ptr<TlsServer> tls = nullptr)
       : core_(loop, options, std::move(handler)),
         acceptor_(new Acceptor<Protocol>(core_, std::move(native))),
         sweeper_(loop),
         port_(port),
         path_(std::move(path)) {
+    core_.tls = std::move(tls);
     acceptor_->accept();
     if (options.idle_timeout != Duration::max()) sweep_later();
   }
@@ -189,7 +192,12 @@ Result<void> clear_path(Loop& loop, const std::string& path) {
 
 Result<std::unique_ptr<Server>> listen_tcp(Loop& loop, const std::string& address,
                                            std::uint16_t port, const ServerOptions& options,
-                                           http::Handler handler) {
+                                           http::Handler handler, Offload* offload) {
+  std::unique_ptr<TlsContext> context;
+  if (options.tls != nullptr) {
+    PORTEIRO_ASSERT(offload != nullptr);
+    PORTEIRO_TRY(context, TlsContext::create(*options.tls));
+  }
   const std::string where = address + ":" + std::to_string(port);
   error_code failed;
   const auto ip = asio::ip::make_address(address == "localhost" ? "127.0.0.1" : address, failed);
@@ -206,8 +214,10 @@ Result<std::unique_ptr<Server>> listen_tcp(Loop& loop, const std::string& addres
   if (failed) return cannot_listen(where, failed);
   const std::uint16_t bound = native.local_endpoint(failed).port();
   if (failed) return cannot_listen(where, failed);
+  std::unique_ptr<TlsServer> tls;
+  if (context) tls = std::make_unique<TlsServer>(std::move(context), *offload);
   return std::unique_ptr<Server>(std::make_unique<SocketServer<tcp>>(
-      loop, std::move(native), bound, std::string(), options, std::move(handler)));
+      loop, std::move(native), bound, std::string(), options, std::move(handler), std::move(tls)));
 }
 
 Result<std::unique_ptr<Server>> listen_path(Loop& loop, const std::string& path,

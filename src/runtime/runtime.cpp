@@ -48,7 +48,7 @@ class RealRuntime final : public Runtime {
 
   Result<std::unique_ptr<Server>> listen(const std::string& address, std::uint16_t port,
                                          ServerOptions options, http::Handler handler) override {
-    return listen_tcp(loop_, address, port, options, std::move(handler));
+    return listen_tcp(loop_, address, port, options, std::move(handler), &offload_);
   }
   Result<std::unique_ptr<Server>> listen_unix(const std::string& path, ServerOptions options,
                                               http::Handler handler) override {

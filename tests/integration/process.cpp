@@ -53,9 +53,9 @@ std::vector<std::string> with_inherited(std::vector<std::string> environment) {
   return environment;
 }
 
-// The port of the line "NAME … http://127.0.0.1:PORT…"; 0: there is no such line.
+// The port of the line "NAME … http://127.0.0.1:PORT…", or with https; 0: there is no such line.
 std::uint16_t port_of(const std::string& text, const std::string& name) {
-  const std::size_t url = text.find("http://", std::min(text.find(name + " "), text.size()));
+  const std::size_t url = text.find("://", std::min(text.find(name + " "), text.size()));
   if (url == std::string::npos) return 0;
   const std::size_t colon = text.find(':', text.find("//", url));
   return static_cast<std::uint16_t>(std::strtoul(text.c_str() + colon + 1, nullptr, 10));

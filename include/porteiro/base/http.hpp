@@ -17,6 +17,12 @@ struct HeaderView {
   std::string_view value;
 };
 
+// Whom a client's certificate names, once it was verified against the listener's authority.
+struct PeerCertificate {
+  std::string subject;      // As RFC 4514 writes it: "CN=lender,O=Example".
+  std::string fingerprint;  // SHA-256 of its DER form, in lower-case hexadecimal digits.
+};
+
 // Views into the parser's buffer, valid during the call of the handler only.
 struct Request {
   std::string_view method;  // Upper case, as sent.
@@ -27,6 +33,7 @@ struct Request {
   // What it points to dies when the client goes away: who answers late keeps a weak pointer to it.
   // Null: nobody can tell.
   const std::shared_ptr<const void>* client = nullptr;
+  const PeerCertificate* certificate = nullptr;  // Null: the client showed none.
 
   std::string_view path() const { return target.substr(0, target.find('?')); }
   std::string_view query() const;                             // Without '?'; may be empty.

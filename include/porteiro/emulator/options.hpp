@@ -26,6 +26,13 @@ struct FunctionDefinition {
   std::optional<lambda::ExternalOptions> external{};  // One that runs outside.
 };
 
+// The files for TLS at the gateway's port, in PEM form; read by the caller.
+struct TlsFiles {
+  std::string certificate, key;
+  std::string client_ca;  // Empty: clients need no certificate.
+  bool only_1_3 = false;
+};
+
 struct Ports {
   std::uint16_t public_port = 8080, inside_port = 4566;  // 0 picks a free one.
   std::string bind = "127.0.0.1";
@@ -33,6 +40,7 @@ struct Ports {
   std::size_t connections_max = 10'000;
   std::size_t header_bytes_max = 16u << 10;
   Duration idle_timeout = std::chrono::seconds(75);
+  std::optional<TlsFiles> tls{};  // Absent: plain HTTP.
 };
 
 struct Options {
@@ -68,5 +76,8 @@ Result<Options> options_from_json(const nlohmann::json& config, const std::strin
 
 // Whether the files of functions outside are there. Errors: as above.
 Result<void> check_code(const Options& options, Files& files);
+
+// Reads the key sets of those who sign tokens; without them no token is taken. Errors: as above.
+Result<void> load_key_sets(Options& options, Files& files);
 
 }  // namespace porteiro::emulator

@@ -1,17 +1,20 @@
-// The gateway: receives a request, checks it (key, scope, rate, size, shape), turns it into an
+// The gateway: receives a request, checks it (who, scope, rate, size, shape), turns it into an
 // event on a queue and gives the answer back, now or later. Knows routes, not sockets. Restricted
 // values of path and body become tokens or are sealed before anything is made of them. Belongs to
 // the loop.
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "porteiro/access/access.hpp"
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/events/envelopes.hpp"
 #include "porteiro/events/event_log.hpp"
+#include "porteiro/identity/sigv4.hpp"
 #include "porteiro/journal/journal.hpp"
 #include "porteiro/kms/key_cache.hpp"
 #include "porteiro/kms/tokens.hpp"
@@ -23,10 +26,43 @@
 
 namespace porteiro::gateway {
 
+// Whose tokens name a client: those of an issuer that are about one subject, or, without a subject,
+// all of them. A token's `scope` claim narrows what the client may; without a subject the claim has
+// to be there, and nothing else gives a scope.
+struct TokenOwner {
+  std::string issuer;   // The name of an issuer of the options.
+  std::string subject;  // Empty: any.
+};
+
+// Which certificates name a client, among those that the listener has verified. One of both.
+struct CertificateOwner {
+  std::string subject;      // As http::PeerCertificate has it.
+  std::string fingerprint;  // Likewise.
+};
+
+// Has at least one of the four means to show who it is; any of them will do.
 struct Client {
   std::string name;
-  std::string api_key;  // Compared in constant time; never logged.
+  std::string api_key;  // Compared in constant time; never logged. Empty: it has none.
   std::vector<std::string> scopes;
+  std::optional<identity::Credential> signer{};  // Signature Version 4.
+  std::optional<TokenOwner> token{};
+  std::optional<CertificateOwner> certificate{};
+};
+
+// Who signs tokens for clients (identity/token.hpp).
+struct IssuerOptions {
+  std::string name;
+  std::string issuer, audience;  // What `iss` and `aud` have to be.
+  std::string key_file;          // The path of its JWK set; read by who makes the options.
+  std::string keys{};            // The set's text. Empty: none of its tokens is taken.
+};
+
+// Failed attempts to show who one is, of one address or under one access key.
+struct LockoutOptions {
+  std::uint64_t failures = 100;  // So many within that time; 0: nobody is locked out.
+  Duration within = std::chrono::minutes(1);
+  Duration time = std::chrono::minutes(1);  // How long nothing of him is looked at.
 };
 
 struct Limits {
@@ -66,6 +102,11 @@ struct TokenPlace {
 
 struct Options {
   std::vector<Client> clients;
+  std::vector<IssuerOptions> issuers{};
+  LockoutOptions lockout{};
+  std::string region = "us-east-1";  // Of the scope of signatures; the service is execute-api.
+  // Off, to measure: every request is served as one of nobody, whatever its route's scope.
+  bool authenticate = true;
   Limits limits;
   std::vector<Route> routes;
   std::vector<TokenPlace> tokens;
@@ -86,12 +127,14 @@ struct Dependencies {
   queue::Queues& queues;
   events::EventLog& events;
   readmodels::ReadModels& models;
+  access::Guard& guard;  // Told of every request that is refused for who sent it.
   events::Envelopes* envelopes = nullptr;  // Signs events; null: they go unsigned.
 };
 
 class Gateway {
  public:
-  // Errors: invalid (two routes that match the same path, an unknown queue or model).
+  // Errors: invalid (two routes that match the same path, an unknown queue, model or issuer, two
+  // clients with the same key, a key set that is none).
   static Result<std::unique_ptr<Gateway>> create(Options options, Environment& environment,
                                                  Dependencies dependencies);
   virtual ~Gateway() = default;

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "porteiro/identity/sigv4.hpp"
+
 namespace porteiro::protocols {
 
-struct Credential {
-  std::string access_key, secret;
-};
+using identity::Credential;
 
 struct AwsOptions {
   std::string account = "000000000000";

@@ -12,6 +12,15 @@
 
 namespace porteiro::runtime {
 
+// TLS 1.2 and 1.3 of a server, from texts in PEM form.
+struct TlsOptions {
+  std::string certificate;  // The server's, then those between it and its authority.
+  std::string key;          // Its private key, without a passphrase.
+  std::string client_ca;    // Not empty: every client has to show a certificate that one of these
+                            // authorities has signed; requests then name it.
+  bool only_1_3 = false;
+};
+
 struct ServerOptions {
   std::size_t connections_max = 10'000;      // More are answered 503 and closed.
   std::size_t header_bytes_max = 16u << 10;  // 431.
@@ -27,6 +36,9 @@ struct ServerOptions {
   // The fields behind a chunked body count as headers. Only where no header is a promise of
   // something in front, since none of those saw them; otherwise they are dropped.
   bool trailers = false;
+  // The server speaks TLS alone. What a client does wrong in it ends its connection.
+  const TlsOptions* tls = nullptr;  // Null: plain. Read by listen() alone.
+  Duration handshake_timeout = std::chrono::seconds(10);
 };
 
 // A listener with its connections. Its death closes them all.
@@ -65,7 +77,8 @@ class Runtime {
             .private_ports = &private_ports()};
   }
 
-  // Errors: conflict (the address is in use; the text names it), invalid, unavailable.
+  // Errors: conflict (the address is in use; the text names it), unavailable, invalid (an address
+  // that is none; a part of the TLS options: `at` is "certificate", "key" or "client_ca").
   virtual Result<std::unique_ptr<Server>> listen(const std::string& address, std::uint16_t port,
                                                  ServerOptions options, http::Handler handler) = 0;
   virtual Result<std::unique_ptr<Server>> listen_unix(const std::string& path,

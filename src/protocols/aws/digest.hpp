@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "porteiro/identity/digest.hpp"
+
 namespace porteiro::protocols::aws {
 
 using Md5Text = std::array<char, 32>;  // Lower-case hexadecimal digits.
@@ -27,8 +29,8 @@ class Md5 {
   std::unique_ptr<Context> context_;
 };
 
-std::string sha256_hex(std::string_view bytes);
-std::string hmac_sha256(std::string_view key, std::string_view message);  // 32 bytes.
-bool same_secret(std::string_view a, std::string_view b);                 // In constant time.
+using identity::hmac_sha256;
+using identity::same_secret;
+using identity::sha256_hex;
 
 }  // namespace porteiro::protocols::aws

@@ -1,11 +1,11 @@
-// AWS Signature Version 4 of a request: the Authorization header, or the X-Amz- parameters of a
-// presigned URL ("Create a signed AWS API request", AWS IAM user guide).
+// Signature Version 4 of a request to a service, with the services' own errors.
 #pragma once
 #include <string_view>
 #include <vector>
 
 #include "porteiro/base/http.hpp"
 #include "porteiro/base/time.hpp"
+#include "porteiro/identity/sigv4.hpp"
 #include "porteiro/protocols/aws.hpp"
 #include "protocols/aws/failure.hpp"
 
@@ -22,10 +22,7 @@ struct Scope {
 Answer<void> verify_signature(const http::Request& request,
                               const std::vector<Credential>& credentials, Scope scope, Time now);
 
-// The service in the scope of the request's credentials, signed or not; empty when there is none.
-std::string_view scoped_service(const http::Request& request);
-
-// The access key of the request's credentials, signed or not; empty when there is none.
-std::string_view access_key(const http::Request& request);
+using identity::access_key;
+using identity::scoped_service;
 
 }  // namespace porteiro::protocols::aws

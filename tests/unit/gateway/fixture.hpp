@@ -88,6 +88,16 @@ inline Options example() {
   return options;
 }
 
+struct Denials final : access::Recorder {  // What the guard was told, as "who: why".
+  void decided(const access::Decision& decision) override {
+    CHECK_FALSE(decision.allowed);
+    CHECK(decision.zone == access::Zone::public_zone);
+    CHECK(decision.action == "request:send");
+    list.push_back(std::string(decision.principal) + ": " + std::string(decision.reason));
+  }
+  std::vector<std::string> list;
+};
+
 struct House;
 
 struct Setup {
@@ -109,7 +119,9 @@ struct House {
                     world.entropy,   world.random,
                     world.files,     setup.faults,
                     setup.witness,   setup.modelled},
-        telemetry(world.scheduler, {}, setup.witness) {
+        telemetry(world.scheduler, {}, setup.witness),
+        guard({}, world.scheduler, telemetry) {
+    guard.record_with(&denials);
     const bool kept = !setup.directory.empty();
     journal::Options log;
     if (kept) log.directory = setup.directory + "/journal";
@@ -138,8 +150,9 @@ struct House {
     events = std::make_unique<events::EventLog>(environment, *journal, 1000);
     models = std::make_unique<readmodels::ReadModels>(environment, stores, telemetry);
     if (setup.prepare) setup.prepare(*this);
-    auto made = Gateway::create(std::move(options), environment,
-                                {*journal, telemetry, *sealer, *tokens, *queues, *events, *models});
+    auto made =
+        Gateway::create(std::move(options), environment,
+                        {*journal, telemetry, *sealer, *tokens, *queues, *events, *models, guard});
     REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().detail));
     gateway = std::move(made.value());
     for (const char* name : {"fast", "commands"}) {
@@ -155,16 +168,21 @@ struct House {
   }
 
   Asked ask(std::string_view method, std::string_view target, const Headers& headers = {},
-            std::string_view body = {}) {
+            std::string_view body = {}, std::string_view peer = "203.0.113.7:50612",
+            const http::PeerCertificate* certificate = nullptr) {
     std::vector<http::HeaderView> views;
     for (const auto& [name, value] : headers) views.push_back({name, value});
     auto asked = std::make_shared<Answer>();
-    gateway->handle(
-        {.method = method, .target = target, .headers = views, .body = body, .peer = {}},
-        [asked](http::Response response) {
-          ++asked->count;
-          asked->response = std::move(response);
-        });
+    gateway->handle({.method = method,
+                     .target = target,
+                     .headers = views,
+                     .body = body,
+                     .peer = peer,
+                     .certificate = certificate},
+                    [asked](http::Response response) {
+                      ++asked->count;
+                      asked->response = std::move(response);
+                    });
     return asked;
   }
   void run(Duration duration = 1ms) { world.scheduler.run_for(duration); }
@@ -183,6 +201,8 @@ struct House {
   virtual_world::World& world;
   Environment environment;
   telemetry::Telemetry telemetry;
+  access::Guard guard;
+  Denials denials;
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<kms::Kms> kms;
   std::unique_ptr<kms::KeyCache> cache;

@@ -282,7 +282,7 @@ TEST_CASE("gateway: options that cannot work are refused when it is made") {
     const auto journal = journal::open({}, house.environment, house.telemetry).value();
     const auto made = Gateway::create(std::move(options), house.environment,
                                       {*journal, house.telemetry, *house.sealer, *house.tokens,
-                                       *house.queues, *house.events, *house.models});
+                                       *house.queues, *house.events, *house.models, house.guard});
     return !made.has_value() && made.error().code == Errc::invalid;
   };
   const auto adding = [](Route route) {
