@@ -98,7 +98,9 @@ const Bad bad_configs[] = {
      "f: /stores/A/engine: \"oracle\" is not \"memory\", \"sqlite\" or \"lmdb\""},
     {R"({"gateway": {"clients": {"a": {"api_key": "short"}}}})",
      "f: /gateway/clients/a/api_key: must have at least 8 characters"},
-    {R"({"gateway": {"clients": {"a": {}}}})", "f: /gateway/clients/a: \"api_key\" is missing"},
+    {R"({"gateway": {"clients": {"a": {}}}})",
+     "f: /gateway/clients/a: needs at least one of \"api_key\", \"sigv4\", \"jwt\" or "
+     "\"certificate\""},
     {R"({"gateway": {"clients": {"a": {"api_kee": "demo-lender-key"}}}})",
      "f: /gateway/clients/a/api_kee: unknown name; did you mean \"api_key\"?"},
     {R"({"gateway": {"status_path": "status"}})",
