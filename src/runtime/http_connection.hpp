@@ -73,7 +73,7 @@ class Connection final : public TurnEnd {
   void on_handshake(TlsSession::State state);
   void read_plain();
   void flush_tls();
-  bool send_outgoing();
+  void send_outgoing();  // May close.
 
   void on_read(error_code failed, std::size_t size);
   void read();

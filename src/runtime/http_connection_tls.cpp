@@ -46,7 +46,8 @@ void Connection::shake_hands() {
 }
 
 void Connection::on_handshake(TlsSession::State state) {
-  if (!writing_ && !send_outgoing()) return;
+  if (!writing_) send_outgoing();
+  if (core_ == nullptr) return;
   switch (state) {
     case TlsSession::State::open:
       since_ = core_->loop.now();
@@ -87,28 +88,22 @@ void Connection::flush_tls() {
     sent_ = 0;
   }
   if (!tls_->outgoing().empty()) {
-    if (!send_outgoing()) return;
+    send_outgoing();
+    if (core_ == nullptr || writing_) return;
     since_ = core_->loop.now();
   }
   settle();
 }
 
-// False: the connection is closed, or the rest goes when the socket takes it.
-bool Connection::send_outgoing() {
+// What the socket does not take now goes when it does: then it calls.
+void Connection::send_outgoing() {
   for (std::string_view rest = tls_->outgoing(); !rest.empty(); rest = tls_->outgoing()) {
     error_code failed;
     const std::size_t sent = socket_.send(asio::buffer(rest.data(), rest.size()), 0, failed);
-    if (failed == asio::error::would_block) {
-      wait_writable();
-      return tls_->established() ? false : true;
-    }
-    if (failed) {
-      close();
-      return false;
-    }
+    if (failed == asio::error::would_block) return wait_writable();
+    if (failed) return close();
     tls_->sent(sent);
   }
-  return true;
 }
 
 }  // namespace porteiro::runtime

@@ -1,6 +1,7 @@
 #include "runtime/tls.hpp"
 
 #include <openssl/bio.h>
+#include <openssl/buffer.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -17,6 +18,8 @@ namespace {
 
 // Forward secrecy and authenticated encryption alone; of TLS 1.3 all suites have both.
 constexpr const char* suites_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+constexpr std::size_t outgoing_bytes_kept = 64u << 10;
 
 template <auto release>
 struct Release {
@@ -230,6 +233,12 @@ void TlsSession::sent(std::size_t bytes) {
     PORTEIRO_ASSERT(BIO_read(out_, passed.data(), size) == size);
     bytes -= static_cast<std::size_t>(size);
   }
+  BUF_MEM* memory = nullptr;
+  BIO_get_mem_ptr(out_, &memory);
+  if (memory->length > 0 || memory->max <= outgoing_bytes_kept) return;
+  out_ = BIO_new(BIO_s_mem());  // Memory of this kind never shrinks.
+  PORTEIRO_ASSERT(out_ != nullptr);
+  SSL_set0_wbio(session_.get(), out_);
 }
 
 }  // namespace porteiro::runtime

@@ -115,7 +115,11 @@ struct Served {
 }  // namespace
 
 TEST_CASE("tls: requests go through it, of every size and over one connection") {
-  Served served([](json&, const Certificates&) {});
+  Served served([](json& document, const Certificates&) {
+    document["functions"]["echo"] = {{"builtin", "echo"}};
+    document["gateway"]["routes"].push_back(
+        {{"route", "POST /echo"}, {"event", "echoed"}, {"via", "fast"}, {"to", "echo"}});
+  });
   CHECK(served.curl(served.key()) == "404");  // Nobody's trail: it went all the way.
   CHECK(served.curl("") == "401");
   CHECK(served.curl(served.key() + " --tlsv1.2 --tls-max 1.2") == "404");
@@ -126,6 +130,11 @@ TEST_CASE("tls: requests go through it, of every size and over one connection") 
   write_file(body, R"({"cpf":"111.444.777-35","name":")" + std::string(100'000, 'x') + "\"}");
   CHECK(served.curl(served.key() + " -H 'Content-Type: application/json' -d @" + body,
                     "/v1/people") == "202");
+  CHECK(served
+            .curl(served.key() + " -H 'Content-Type: application/json' -d @" + body +
+                      " -w '%{http_code} %{size_download}'",
+                  "/echo")
+            .starts_with("200 1000"));
   const std::string url = "https://localhost:" + std::to_string(served.porteiro.gateway_port());
   const std::string many = url + "/v1/people/[1-50]/trail";
   const Ran ran = shell("curl -sS -w '%{num_connects}.' -o /dev/null --cacert " +

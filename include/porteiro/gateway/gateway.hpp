@@ -127,7 +127,7 @@ struct Dependencies {
   queue::Queues& queues;
   events::EventLog& events;
   readmodels::ReadModels& models;
-  access::Guard& guard;  // Told of every request that is refused for who sent it.
+  access::Guard& guard;                    // Told of every request that is refused for who sent it.
   events::Envelopes* envelopes = nullptr;  // Signs events; null: they go unsigned.
 };
 

@@ -63,8 +63,9 @@ TEST_CASE("token: RFC 7515's examples of RS256 and ES256 verify") {
       "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0"
       "cnVlfQ";
   const auto keys = KeySet::parse(
-      R"({"keys":[{"kid":"A.2","kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoT)"
-      "bji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32"
+      R"({"keys":[{"kid":"A.2","kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wW)"
+      "JcyQoTbji9k0l8W26"
+      "mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32"
       "690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665"
       "xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kz"
       R"(k2PAcDTW9gb54h4FRWyuXpoQ"},{"kid":"A.3","kty":"EC","crv":"P-256",)"
@@ -242,21 +243,20 @@ TEST_CASE("key set: what is for RS256 and ES256 is taken, the rest left out") {
 
 TEST_CASE("key set: what is no set of public keys is refused, with what to do") {
   const std::string key = ec().jwk("b");
-  for (
-      const std::string& wrong : std::vector<std::string>{
-          "", "[]", "{}", R"({"keys":{}})", R"({"keys":[]})", R"({"keys":[7]})",
-          R"({"keys":[{"kty":"OKP","kid":"a"}]})", R"({"keys":[],"keys":[]})",
-          "{\"keys\":[" + key + "," + key + "]}", "{\"keys\":[" + ec().jwk("") + "]}",
-          "{\"keys\":[" + ec().jwk("b", R"(,"d":"AA")") + "]}",
-          R"({"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]})", TestKey::rsa(1024).set("a"),
-          R"({"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}]})",
-          R"({"keys":[{"kty":"RSA","kid":"a","e":"AQAB"}]})",
-          replaced(rsa().set("a"), "\"AQAB\"", "\"AQ\""),
-          replaced(rsa().set("a"), "\"AQAB\"", "\"Ag\""),
-          R"({"keys":[{"kty":"EC","crv":"P-256","kid":"b","x":"AA","y":"AA"}]})",
-          R"({"keys":[{"kty":"EC","crv":"P-256","kid":"b","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uP)"
-          R"(HvRVEU",)"
-          R"("y":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"}]})"}) {
+  for (const std::string& wrong : std::vector<std::string>{
+           "", "[]", "{}", R"({"keys":{}})", R"({"keys":[]})", R"({"keys":[7]})",
+           R"({"keys":[{"kty":"OKP","kid":"a"}]})", R"({"keys":[],"keys":[]})",
+           "{\"keys\":[" + key + "," + key + "]}", "{\"keys\":[" + ec().jwk("") + "]}",
+           "{\"keys\":[" + ec().jwk("b", R"(,"d":"AA")") + "]}",
+           R"({"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]})", TestKey::rsa(1024).set("a"),
+           R"({"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"}]})",
+           R"({"keys":[{"kty":"RSA","kid":"a","e":"AQAB"}]})",
+           replaced(rsa().set("a"), "\"AQAB\"", "\"AQ\""),
+           replaced(rsa().set("a"), "\"AQAB\"", "\"Ag\""),
+           R"({"keys":[{"kty":"EC","crv":"P-256","kid":"b","x":"AA","y":"AA"}]})",
+           R"({"keys":[{"kty":"EC","crv":"P-256","kid":"b","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tu)"
+           R"(s9uPHvRVEU",)"
+           R"("y":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"}]})"}) {
     CAPTURE(wrong);
     const auto keys = KeySet::parse(wrong);
     REQUIRE_FALSE(keys.has_value());
