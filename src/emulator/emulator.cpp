@@ -98,6 +98,7 @@ Manifest Assembly::manifest() const {
     if (store.engine == "memory") continue;
     manifest.parts.push_back("stores/" + store.name + "." + store.engine);
     if (store.engine == "sqlite") manifest.open.push_back(manifest.parts.back() + "-wal");
+    if (stores::has_boxes(store)) manifest.parts.push_back("subjects/" + store.name + ".keys");
   }
   return manifest;
 }
@@ -157,7 +158,7 @@ Result<void> Assembly::open_stores() {
   for (const stores::StoreOptions& options : options_.stores) {
     PORTEIRO_TRY(auto store,
                  stores::Store::open(options, environment_, {*key_cache_, *tokens_, telemetry_},
-                                     below(options_.data_directory, "stores"), sync));
+                                     options_.data_directory, sync));
     stores_.emplace(options.name, std::move(store));
   }
   data_.emplace(environment_.scheduler, stores_, *guard_);

@@ -324,6 +324,13 @@ Result<Collection> collection_from_json(std::string_view name, const json& descr
   if (!described.is_object()) return error(Errc::invalid, "a collection is an object");
   collection.key = text_member(described, "key");
   collection.subject = text_member(described, "subject");
+  if (const auto retain = described.find("retain"); retain != described.end()) {
+    if (retain->is_object()) collection.retained = text_member(*retain, "basis");
+    if (collection.retained.empty()) {
+      return error(Errc::invalid, "say by `basis` on what legal ground the records are retained",
+                   "retain");
+    }
+  }
   const auto fields = described.find("fields");
   if (fields == described.end()) return error(Errc::invalid, "a collection has `fields`", "fields");
   auto read = fields_from_json(*fields);
@@ -377,6 +384,7 @@ json to_json(const std::vector<Field>& fields) {
 json to_json(const Collection& collection) {
   json one{{"key", collection.key}, {"fields", to_json(collection.fields)}};
   if (!collection.subject.empty()) one["subject"] = collection.subject;
+  if (!collection.retained.empty()) one["retain"] = {{"basis", collection.retained}};
   if (!collection.indexes.empty()) one["indexes"] = collection.indexes;
   return one;
 }

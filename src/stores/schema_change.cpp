@@ -65,6 +65,10 @@ Result<void> compare_collections(const Layout& kept, const Layout& now) {
   if (kept.collection.subject != now.collection.subject) {
     return refused("another subject", at + ".subject");
   }
+  if (kept.collection.retained.empty() != now.collection.retained.empty()) {
+    return refused("retained now and not before, or the other way round, which changes its keys",
+                   at + ".retain");
+  }
   for (const Field& field : kept.collection.fields) {
     PORTEIRO_TRY(
         compare_field(field, now.collection.field(field.name), at + ".fields." + field.name));

@@ -16,6 +16,13 @@ class TieredStore::FollowerHandle final : public Follower {
   std::function<void(const Change&)> each_;
 };
 
+bool has_boxes(const StoreOptions& options) {
+  return std::any_of(options.collections.begin(), options.collections.end(),
+                     [](const Collection& each) {
+                       return each.has(Class::sensitive) || each.has(Class::restricted);
+                     });
+}
+
 const Collection* Store::collection(std::string_view name) const {
   const auto& all = options().collections;
   const auto found = std::find_if(all.begin(), all.end(),
@@ -43,30 +50,81 @@ TieredStore::TieredStore(StoreOptions options, Environment& environment, Depende
 
 Result<void> TieredStore::open(const std::string& directory, bool sync) {
   PORTEIRO_TRY(make_plans(options_));  // Before the engine makes a file.
+  PORTEIRO_TRY(auto engine, open_engine(directory, sync));
+  const bool on_disk = has_boxes(options_) && !engine->in_memory();
+  PORTEIRO_TRY(
+      auto shares,
+      KeyShares::open(on_disk ? directory + "/subjects/" + options_.name + ".keys" : std::string(),
+                      sync));
+  return open(std::move(engine), std::move(shares));
+}
+
+Result<std::shared_ptr<Engine>> TieredStore::open_engine(const std::string& directory, bool sync) {
   EngineOptions engine;
   engine.store = options_.name;
-  engine.directory = directory;
+  if (!directory.empty()) engine.directory = directory + "/stores";
   engine.sync = sync;
-  if (options_.engine == "memory") {
-    PORTEIRO_TRY(auto opened, open_memory(engine, options_.collections));
-    return open(std::move(opened));
-  }
-  if (options_.engine == "sqlite") {
-    PORTEIRO_TRY(auto opened, open_sqlite(engine, options_.collections));
-    return open(std::move(opened));
-  }
-  if (options_.engine == "lmdb") {
-    PORTEIRO_TRY(auto opened, open_lmdb(engine, options_.collections));
-    return open(std::move(opened));
-  }
+  const auto shared =
+      [](Result<std::unique_ptr<Engine>> opened) -> Result<std::shared_ptr<Engine>> {
+    if (!opened) return opened.error();
+    return std::shared_ptr<Engine>(std::move(opened).value());
+  };
+  if (options_.engine == "memory") return shared(open_memory(engine, options_.collections));
+  if (options_.engine == "sqlite") return shared(open_sqlite(engine, options_.collections));
+  if (options_.engine == "lmdb") return shared(open_lmdb(engine, options_.collections));
   return error(Errc::invalid, "there is no such engine: use memory, sqlite or lmdb", "engine");
 }
 
-Result<void> TieredStore::open(std::shared_ptr<Engine> engine) {
+Result<void> TieredStore::open(std::shared_ptr<Engine> engine, std::shared_ptr<KeyShares> shares) {
   PORTEIRO_TRY(plans_, make_plans(options_));
   engine_ = std::move(engine);
+  shares_ = std::move(shares);
   if (!engine_->in_memory()) lane_ = environment_.offload.lane("store " + options_.name);
-  keys_ = std::make_unique<SubjectKeys>(options_, *engine_, environment_, dependencies_.keys);
+  const auto add_keys = [&](std::string space) {
+    keys_.push_back(std::make_unique<SubjectKeys>(std::move(space), options_, *engine_, *shares_,
+                                                  environment_, dependencies_.keys));
+  };
+  add_keys(std::string(subject_space));
+  for (const Plan& plan : plans_) {  // In the order that make_plans() counts in.
+    if (plan.keys > 0) add_keys(std::string(retained_space) + plan.collection->name);
+  }
+  if (shares_->empty()) {
+    PORTEIRO_TRY(check_halves());
+  }
+  return shares_->recover([&](const Doomed& doomed) -> Result<bool> {
+    for (const auto& keys : keys_) {
+      if (keys->space() != doomed.space) continue;
+      PORTEIRO_TRY(const auto found, keys->doomed(doomed.name));
+      return found && found->slot == doomed.slot;
+    }
+    return true;  // Of a collection that is not in the config; its keys are not ours to destroy.
+  });
+}
+
+// There is no half of any key: then no record may need one.
+Result<void> TieredStore::check_halves() {
+  Query first;
+  first.limit = 20;
+  for (const Plan& plan : plans_) {
+    if (!plan.boxed) continue;
+    PORTEIRO_TRY(const auto page, engine_->query(plan.collection->name, first));
+    for (const StoredRow& row : page.rows) {
+      if (row.sensitive_box.empty() && row.restricted_box.empty()) continue;
+      PORTEIRO_TRY(const auto blob, engine_->blob(keys_of(plan).space(), row.subject));
+      if (!blob) continue;
+      if (SubjectKeys::of_earlier_version(*blob)) {
+        return error(Errc::invalid,
+                     "store " + options_.name +
+                         " was kept by an earlier version of this program, whose keys of data "
+                         "subjects lay with the records; use that version, or move the data "
+                         "directory away");
+      }
+      return error(Errc::corrupt,
+                   "store " + options_.name +
+                       " has records, but the halves of their keys in the directory `subjects` are "
+                       "missing: put the directory back, or move the data directory away");
+    }
+  }
   return ok();
 }
 
@@ -132,7 +190,8 @@ Result<void> TieredStore::reset() {
   for (const Job& job : waiting_) abandon(job);
   committing_.clear();
   waiting_.clear();
-  keys_->clear();
+  for (const auto& keys : keys_) keys->clear();
+  if (searching_ != nullptr) abandon(std::exchange(searching_, nullptr));
   if (group_ != nullptr) {  // The lane has the engine; committed() clears it.
     clear_pending_ = true;
     return ok();
@@ -143,6 +202,7 @@ Result<void> TieredStore::reset() {
 Result<void> TieredStore::clear() {
   clear_pending_ = false;
   auto cleared = engine_->clear();
+  if (cleared) cleared = shares_->clear();
   if (!cleared) {
     broken_ = cleared.error();
     dependencies_.telemetry.note(telemetry::Level::error,

@@ -14,6 +14,8 @@ namespace {
 
 using BOOST_OUTCOME_V2_NAMESPACE::success;
 
+}  // namespace
+
 Result<void> make_directory(const std::string& path) {
   for (std::size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end + 1);
@@ -23,8 +25,6 @@ Result<void> make_directory(const std::string& path) {
   }
   return success();
 }
-
-}  // namespace
 
 Error system_failure(std::string_view what, int number) {
   return error(Errc::unavailable,

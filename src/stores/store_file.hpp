@@ -16,6 +16,9 @@ inline constexpr std::uint64_t checked_bytes_max = 64 << 20;
 // unavailable.
 Result<std::string> store_file(const EngineOptions& options, std::string_view engine);
 
+// With all of its parents, mode 0700. Errors: unavailable.
+Result<void> make_directory(const std::string& path);
+
 // The first `bytes` of a file, fewer when it is shorter; empty: no such file, or it is empty.
 // Errors: unavailable.
 Result<std::string> read_head(const std::string& path, std::size_t bytes);

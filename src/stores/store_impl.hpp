@@ -1,4 +1,5 @@
-// The one implementation of Store: reads in store_reads.cpp, writes in store_writes.cpp.
+// The one implementation of Store: reads in store_reads.cpp, writes in store_writes.cpp, the
+// erasure of a data subject in store_erasure.cpp.
 #pragma once
 #include <deque>
 #include <memory>
@@ -16,13 +17,16 @@ class TieredStore final : public Store {
  public:
   TieredStore(StoreOptions options, Environment& environment, Dependencies dependencies);
   Result<void> open(const std::string& directory, bool sync);
-  Result<void> open(std::shared_ptr<Engine> engine);  // Over this one, whatever the options name.
+  // Over these, whatever the options name.
+  Result<void> open(std::shared_ptr<Engine> engine, std::shared_ptr<KeyShares> shares);
 
   void get(std::string_view collection, std::string_view key, Id trace,
            Done<std::optional<Record>> done) override;
   void query(std::string_view collection, Query query, Id trace, Done<Page> done) override;
   Result<std::string> known_key(std::string_view collection, std::string_view key) const override;
   void batch(Batch batch, Id trace, Done<Committed> done) override;
+  void erase_subject(std::string_view token_name, std::string_view token, Id trace,
+                     Done<std::vector<Erasure>> done) override;
   std::shared_ptr<Follower> follow(std::function<void(const Change&)> each) override;
   Result<std::vector<Change>> changes(std::uint64_t after, std::size_t limit) override;
   std::uint64_t last_sequence() override;
@@ -66,6 +70,7 @@ class TieredStore final : public Store {
     std::string destroys;      // The subject whose key goes with an erased record.
     std::size_t position = 0;  // Of the operation in the transaction.
   };
+  struct Search;  // For the records of a subject that is to be erased.
   struct WriteJob {
     std::vector<PreparedWrite> writes;
     Transaction transaction;
@@ -74,16 +79,35 @@ class TieredStore final : public Store {
     Duration delay{0};  // Modelled: the acknowledgement comes no sooner.
     Done<Committed> done;
     std::uint64_t generation = 0;
-    std::size_t waiting = 0;  // For so many keys.
+    std::size_t waiting = 0;       // For so many keys.
+    std::vector<KeyShare> shares;  // Of keys that are not yet in the store.
     std::optional<Error> failed;
     std::optional<Result<Committed>> result;
     bool retried = false;
+    std::shared_ptr<Search> search;  // Of an erasure; its operations are made at its turn.
+    // It has to be alone in its commit, since it takes keys out of use.
+    bool destroys() const;
   };
   using Job = std::shared_ptr<WriteJob>;
-  struct Group;  // What one commit holds; shared with the lane.
+  // What one commit holds. The lane touches nothing else.
+  struct Group {
+    std::shared_ptr<Engine> engine;
+    std::shared_ptr<KeyShares> shares;
+    std::vector<Transaction> transactions;
+    std::vector<Result<Committed>> results;
+    std::vector<KeyShare> made;    // Written before the records that need them.
+    bool destroys = false;         // Then there is one transaction.
+    std::vector<Doomed> doomed;    // With it.
+    std::optional<Error> not_yet;  // Committed, but something was not destroyed.
+
+    void run();
+  };
   class FollowerHandle;
   using Alive = std::weak_ptr<int>;
 
+  Result<std::shared_ptr<Engine>> open_engine(const std::string& directory, bool sync);
+  Result<void> check_halves();
+  SubjectKeys& keys_of(const Plan& plan) { return *keys_[plan.keys]; }
   const Plan* plan(std::string_view collection) const;
   const std::string& binding(const Plan& plan, std::string_view key, Class part);
   Duration latency(const LatencyModel& model);
@@ -125,6 +149,14 @@ class TieredStore final : public Store {
   void settle(WriteJob& job, bool committed);
   void request_commit();
   void commit();
+  void run_group(const std::shared_ptr<Group>& group);
+  std::shared_ptr<Group> new_group() const;
+  void join(Group& group, Job job);
+  Result<std::vector<Doomed>> doomed_by(const WriteJob& job);
+  void begin_search(const Job& job);
+  void search_on(const Job& job);
+  Result<bool> search_page(Search& search) const;
+  void searched(const Job& job);
   void committed(const std::shared_ptr<Group>& group);
   bool worth_a_retry(const WriteJob& job, const Result<Committed>& result) const;
   void retry(const Job& job);
@@ -145,7 +177,9 @@ class TieredStore final : public Store {
   std::vector<Plan> plans_;
   std::shared_ptr<Engine> engine_;  // Shared with the lane while it commits.
   Offload::Lane lane_ = 0;
-  std::unique_ptr<SubjectKeys> keys_;
+  std::shared_ptr<KeyShares> shares_;  // With the lane, too.
+  // The first for all collections but the retained ones, which have one each.
+  std::vector<std::unique_ptr<SubjectKeys>> keys_;
 
   Reads reads_;
   bool drain_posted_ = false;
@@ -154,6 +188,7 @@ class TieredStore final : public Store {
   std::deque<Job> waiting_;       // In the order of batch(); the head is the next to be committed.
   std::vector<Job> committing_;   // Those in the group.
   std::shared_ptr<Group> group_;  // Under way; null: none.
+  Job searching_;                 // An erasure before its commit; null: none.
   bool commit_posted_ = false;
   std::vector<std::weak_ptr<FollowerHandle>> followers_;
 

@@ -7,9 +7,21 @@ namespace porteiro::stores {
 namespace {
 
 constexpr std::string_view key_purpose = "subject-key";
+constexpr char blob_version = 2;  // 1 held whole keys, which copies of the records would have kept.
 
 Error gone() {
   return error(Errc::stale, "the key of the record's data subject is not in the store any more");
+}
+
+// Splits a key in two halves, and puts the two together again: either half alone says nothing.
+kms::Secret joined(const kms::Secret& one, const kms::Secret& other) {
+  std::string bytes(one.view());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<char>(bytes[i] ^ other.view()[i]);
+  }
+  const kms::Secret secret(bytes);
+  kms::wipe(bytes);
+  return secret;
 }
 
 }  // namespace
@@ -59,20 +71,22 @@ void SubjectKeys::clear() {
 
 Result<SubjectKeys::Wrapped> SubjectKeys::parse(std::string_view blob) {
   Wrapped out;
-  if (blob.size() >= box_header_bytes && blob[0] == box_version) {
+  if (blob.size() >= box_header_bytes && blob[0] == blob_version) {
     out.number = blob.substr(1, key_number_bytes);
     ByteReader reader(blob.substr(box_header_bytes));
-    const auto collection = reader.sized();
+    const auto slot = reader.u64();
+    const auto collection = slot ? reader.sized() : std::nullopt;
     const auto branch = collection ? reader.sized() : std::nullopt;
     const auto key = branch ? reader.sized() : std::nullopt;
     if (key && reader.rest().empty()) {
+      out.slot = *slot;
       out.collection = *collection;
       out.branch = *branch;
       out.key = *key;
       return out;
     }
   }
-  return error(Errc::corrupt, "the wrapped key of a data subject is damaged or of a newer version");
+  return error(Errc::corrupt, "the wrapped key of a data subject is damaged or of another version");
 }
 
 Result<SharedKey> SubjectKeys::unwrap(std::string_view subject, const Wrapped& wrapped,
@@ -83,10 +97,13 @@ Result<SharedKey> SubjectKeys::unwrap(std::string_view subject, const Wrapped& w
   if (material.size() != kms::Secret::bytes) {
     return error(Errc::corrupt, "the wrapped key of a data subject has the wrong size");
   }
-  const kms::Secret secret(material);
+  const kms::Secret half(material);
   kms::wipe(material);
-  return std::make_shared<SubjectKey>(
-      SubjectKey{std::string(wrapped.number), kms::Cipher(secret), environment_.scheduler.now()});
+  PORTEIRO_TRY(const auto share, shares_.read(wrapped.slot, wrapped.number));
+  if (!share) return gone();
+  return std::make_shared<SubjectKey>(SubjectKey{std::string(wrapped.number),
+                                                 kms::Cipher(joined(half, *share)),
+                                                 environment_.scheduler.now()});
 }
 
 Result<SharedKey> SubjectKeys::find(std::string_view subject, std::string_view number) {
@@ -94,7 +111,7 @@ Result<SharedKey> SubjectKeys::find(std::string_view subject, std::string_view n
     if (key->number == number) return key;
     forget(subject);
   }
-  PORTEIRO_TRY(const auto blob, engine_.blob(subject_space, subject));
+  PORTEIRO_TRY(const auto blob, engine_.blob(space_, subject));
   if (!blob) return gone();
   PORTEIRO_TRY(const Wrapped wrapped, parse(*blob));
   if (wrapped.number != number) return gone();
@@ -107,7 +124,7 @@ Result<SharedKey> SubjectKeys::find(std::string_view subject, std::string_view n
 
 void SubjectKeys::load(std::string_view subject, std::string_view number, Id trace,
                        UniqueFunction<void(Result<SharedKey>)> done) {
-  auto blob = engine_.blob(subject_space, subject);
+  auto blob = engine_.blob(space_, subject);
   if (!blob) return done(blob.error());
   if (!blob.value()) return done(gone());
   std::string text = std::move(*blob.value());
@@ -134,44 +151,57 @@ void SubjectKeys::ask(std::string subject, std::string blob, const Wrapped& wrap
                       });
 }
 
-void SubjectKeys::claim(const std::string& subject, const Plan& plan, Id trace, Claimed done) {
-  if (const auto found = pending_.find(subject); found != pending_.end()) {
-    const auto pending = found->second;
-    ++pending->carriers;
-    if (!pending->blob.empty()) return done(Claim{pending->key, pending});
+// True: a key for the subject is on its way, and `done` gets it.
+bool SubjectKeys::joined_pending(const std::string& subject, Claimed& done) {
+  const auto found = pending_.find(subject);
+  if (found == pending_.end()) return false;
+  const auto pending = found->second;
+  ++pending->carriers;
+  if (pending->blob.empty()) {
     pending->waiters.push_back(std::move(done));
-    return;
+  } else {
+    done(Claim{pending->key, pending});
   }
-  if (destroying_.contains(subject)) return make(subject, plan, trace, std::move(done));
+  return true;
+}
+
+void SubjectKeys::claim(const std::string& subject, const Plan& plan, Id trace, Claimed done) {
+  if (joined_pending(subject, done)) return;
+  if (destroying_.contains(subject)) return make(subject, plan, trace, false, std::move(done));
   if (auto key = cached(subject)) return done(Claim{std::move(key), nullptr});
-  auto blob = engine_.blob(subject_space, subject);
+  auto blob = engine_.blob(space_, subject);
   if (!blob) return done(blob.error());
-  if (!blob.value()) return make(subject, plan, trace, std::move(done));
+  if (!blob.value()) return make(subject, plan, trace, false, std::move(done));
   std::string text = std::move(*blob.value());
   const auto wrapped = parse(text);
   if (!wrapped) return done(wrapped.error());
+  auto unwrapped = [this, subject, &plan, trace,
+                    done = std::move(done)](Result<SharedKey> key) mutable {
+    if (key) return done(Claim{std::move(key).value(), nullptr});
+    if (key.error().code != Errc::stale) return done(key.error());
+    if (!joined_pending(subject, done)) make(subject, plan, trace, true, std::move(done));
+  };
   if (const auto branch = branch_keys_.cached(wrapped.value().branch)) {
     auto key = unwrap(subject, wrapped.value(), *branch);
-    if (!key) return done(key.error());
-    remember(subject, key.value());
-    return done(Claim{std::move(key).value(), nullptr});
+    if (key) remember(subject, key.value());
+    return unwrapped(std::move(key));
   }
-  ask(subject, std::move(text), wrapped.value(), trace,
-      [done = std::move(done)](Result<SharedKey> key) mutable {
-        if (!key) return done(key.error());
-        done(Claim{std::move(key).value(), nullptr});
-      });
+  ask(subject, std::move(text), wrapped.value(), trace, std::move(unwrapped));
 }
 
-void SubjectKeys::make(const std::string& subject, const Plan& plan, Id trace, Claimed done) {
+void SubjectKeys::make(const std::string& subject, const Plan& plan, Id trace, bool replaces,
+                       Claimed done) {
   std::array<std::byte, key_number_bytes> number;
   environment_.entropy.fill(number);
-  kms::Secret secret = kms::Secret::random(environment_.entropy);
   const auto pending = std::make_shared<Pending>();
+  pending->share.slot = shares_.allocate();
+  pending->share.number.assign(reinterpret_cast<const char*>(number.data()), number.size());
+  pending->share.half = kms::Secret::random(environment_.entropy);
+  pending->other = kms::Secret::random(environment_.entropy);
   pending->key = std::make_shared<SubjectKey>(
-      SubjectKey{std::string(reinterpret_cast<const char*>(number.data()), number.size()),
-                 kms::Cipher(secret), environment_.scheduler.now()});
-  pending->secret = secret;
+      SubjectKey{pending->share.number, kms::Cipher(joined(pending->share.half, pending->other)),
+                 environment_.scheduler.now()});
+  pending->replaces = replaces;
   pending->carriers = 1;
   pending->waiters.push_back(std::move(done));
   pending_.insert_or_assign(subject, pending);
@@ -190,14 +220,15 @@ void SubjectKeys::wrapped(const std::string& subject, const Plan& plan,
     std::string binding;
     append_binding(binding, options_.name, plan.collection->name, subject, key_purpose);
     const auto sealed =
-        branch.value()->cipher.seal(pending->secret.view(), binding, environment_.entropy);
+        branch.value()->cipher.seal(pending->other.view(), binding, environment_.entropy);
     std::string& blob = pending->blob;
-    blob += box_version;
+    blob += blob_version;
     blob += pending->key->number;
+    append_u64(blob, pending->share.slot);
     append_sized(blob, plan.collection->name);
     append_sized(blob, branch.value()->wrapped);
     append_sized(blob, sealed);
-    pending->secret = kms::Secret();
+    pending->other = kms::Secret();
   } else {
     const auto found = pending_.find(subject);
     if (found != pending_.end() && found->second == pending) pending_.erase(found);
@@ -232,6 +263,18 @@ void SubjectKeys::destroy_ends(const std::string& subject, bool committed) {
   if (!committed) return;
   forget(subject);
   ++epoch_;
+}
+
+bool SubjectKeys::of_earlier_version(std::string_view blob) {
+  return !blob.empty() && blob.front() >= 1 && blob.front() < blob_version;
+}
+
+Result<std::optional<Doomed>> SubjectKeys::doomed(std::string_view subject) {
+  PORTEIRO_TRY(const auto blob, engine_.blob(space_, subject));
+  if (!blob) return std::optional<Doomed>();
+  PORTEIRO_TRY(const Wrapped wrapped, parse(*blob));
+  if (!shares_.has(wrapped.slot)) return std::optional<Doomed>();
+  return std::optional<Doomed>({space_, std::string(subject), wrapped.slot});
 }
 
 }  // namespace porteiro::stores

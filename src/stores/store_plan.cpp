@@ -72,6 +72,8 @@ Result<void> place_key_and_subject(const StoreOptions& options, Plan& plan) {
   if (plan.key_field().part != Class::open && plan.key_field().token.empty()) {
     return schema_error(collection, ".key", "a protected key needs a `token` to be found by");
   }
+  plan.person = collection.subject.empty() ? plan.key : position(collection.subject);
+  if (plan.person == plan.fields.size()) plan.person = plan.key;
   if (!plan.boxed) return ok();
   if (options.key.empty()) {
     return schema_error(collection, ".fields",
@@ -92,12 +94,26 @@ Result<void> place_key_and_subject(const StoreOptions& options, Plan& plan) {
 
 // See Plan::last_of_subject.
 bool is_last_of_subject(const std::vector<Plan>& plans, const Plan& plan) {
-  if (!plan.boxed || plan.subject != plan.key) return false;
+  if (!plan.boxed || plan.retained() || plan.subject != plan.key) return false;
   return std::all_of(plans.begin(), plans.end(), [&](const Plan& other) {
-    if (&other == &plan || !other.boxed) return true;
+    if (&other == &plan || !other.boxed || other.retained()) return true;
     const Field& subject = *other.fields[other.subject].field;
     return subject.type == Type::reference && subject.reference == plan.collection->name;
   });
+}
+
+// What is erased may not take retained records with it, nor be held by them.
+Result<void> check_retained(const StoreOptions& options, const Collection& collection) {
+  if (collection.retained.empty()) return ok();
+  for (const Field& field : collection.fields) {
+    if (field.type != Type::reference) continue;
+    const Collection* target = find(options, field.reference);
+    if (target == nullptr || !target->retained.empty()) continue;
+    return schema_error(collection, ".fields." + field.name,
+                        "a retained record cannot refer to one that is erased: retain " +
+                            target->name + ", too, or make it a `token_of`");
+  }
+  return ok();
 }
 
 std::string text_of(const json& value) {
@@ -214,8 +230,13 @@ Result<std::vector<Plan>> make_plans(const StoreOptions& options) {
       plan.fields.push_back(std::move(planned));
     }
     PORTEIRO_TRY(place_key_and_subject(options, plan));
+    PORTEIRO_TRY(check_retained(options, collection));
   }
-  for (Plan& plan : plans) plan.last_of_subject = is_last_of_subject(plans, plan);
+  std::size_t kinds_of_keys = 1;
+  for (Plan& plan : plans) {
+    plan.last_of_subject = is_last_of_subject(plans, plan);
+    if (plan.boxed && plan.retained()) plan.keys = kinds_of_keys++;
+  }
   return plans;
 }
 

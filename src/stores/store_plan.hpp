@@ -9,6 +9,7 @@
 #include "porteiro/kms/kms.hpp"
 #include "porteiro/kms/tokens.hpp"
 #include "porteiro/stores/store.hpp"
+#include "stores/key_shares.hpp"
 
 namespace porteiro::stores {
 
@@ -24,8 +25,11 @@ struct FieldPlan {
 struct Plan {
   const Collection* collection;
   std::vector<FieldPlan> fields;
-  std::size_t key = 0, subject = 0;  // Positions in `fields`; `subject` only when `boxed`.
-  bool boxed = false;                // Has sensitive or restricted fields.
+  // Positions in `fields`; `subject` only when `boxed`; `person`: the declared subject, or else the
+  // key, whose token says whose record it is.
+  std::size_t key = 0, subject = 0, person = 0;
+  bool boxed = false;    // Has sensitive or restricted fields.
+  std::size_t keys = 0;  // Whose: 0 is shared by all but the retained collections.
   // The record names the data subject and every other record of the subject refers to it: when it
   // is erased, nothing is left that the subject's key could open.
   bool last_of_subject = false;
@@ -33,6 +37,8 @@ struct Plan {
 
   const FieldPlan* field(std::string_view name) const;
   const FieldPlan& key_field() const { return fields[key]; }
+  const FieldPlan& person_field() const { return fields[person]; }
+  bool retained() const { return !collection->retained.empty(); }
 };
 
 // One for each collection, in order; they point into `options`. Errors: invalid (the schema asks
@@ -65,7 +71,6 @@ Result<void> prepare_filters(const Plan& plan, Query& query, const kms::Tokens& 
 // A box: the version byte, the number of the subject's key, then the sealed text.
 inline constexpr char box_version = 1;
 inline constexpr char clear_box_version = 0;  // Boxes are off: the object itself follows.
-inline constexpr std::size_t key_number_bytes = 8;
 inline constexpr std::size_t box_header_bytes = 1 + key_number_bytes;
 
 // The additional authenticated data of a box or of a wrapped subject key.

@@ -145,7 +145,7 @@ void TieredStore::answer(Get read) {
 void TieredStore::open_row(Get read, StoredRow row) {
   const auto number = key_number(any_box(row));
   if (!number) return finish(read, number.error());
-  const auto key = keys_->find(row.subject, number.value());
+  const auto key = keys_of(*read.plan).find(row.subject, number.value());
   if (!key) {
     const bool again = key.error().code == Errc::stale && ++read.tries < tries_max;
     return again ? answer(std::move(read)) : finish(read, as_read_error(key.error()));
@@ -162,21 +162,22 @@ void TieredStore::open_row(Get read, StoredRow row) {
   auto held = std::make_shared<Held>(Held{std::move(read), std::move(row)});
   const std::string subject = held->row.subject;
   const std::string wanted(key_number(any_box(held->row)).value());
-  keys_->load(subject, wanted, held->read.trace,
-              [this, alive = Alive(alive_), held](Result<SharedKey> loaded) {
-                if (alive.expired()) return;
-                Get& waiting = held->read;
-                if (waiting.generation != generation_) return finish(waiting, was_reset());
-                if (!loaded) {
-                  const bool again =
-                      loaded.error().code == Errc::stale && ++waiting.tries < tries_max;
-                  if (again) return answer(std::move(waiting));
-                  return finish(waiting, as_read_error(loaded.error()));
-                }
-                auto record = open_record(*waiting.plan, held->row, *loaded.value());
-                if (!record) return finish(waiting, record.error());
-                finish(waiting, std::optional<Record>(std::move(record).value()));
-              });
+  keys_of(*held->read.plan)
+      .load(subject, wanted, held->read.trace,
+            [this, alive = Alive(alive_), held](Result<SharedKey> loaded) {
+              if (alive.expired()) return;
+              Get& waiting = held->read;
+              if (waiting.generation != generation_) return finish(waiting, was_reset());
+              if (!loaded) {
+                const bool again =
+                    loaded.error().code == Errc::stale && ++waiting.tries < tries_max;
+                if (again) return answer(std::move(waiting));
+                return finish(waiting, as_read_error(loaded.error()));
+              }
+              auto record = open_record(*waiting.plan, held->row, *loaded.value());
+              if (!record) return finish(waiting, record.error());
+              finish(waiting, std::optional<Record>(std::move(record).value()));
+            });
 }
 
 Result<std::string> TieredStore::open_box(const Plan& plan, const StoredRow& row, Class part,
@@ -234,7 +235,7 @@ void TieredStore::open_rows(std::unique_ptr<PageRead> read) {
     if (options_.boxes && !any_box(row).empty() && key == nullptr) {
       const auto number = key_number(any_box(row));
       if (!number) return finish(*read, number.error());
-      auto found = keys_->find(row.subject, number.value());
+      auto found = keys_of(*read->plan).find(row.subject, number.value());
       if (!found) {
         if (found.error().code == Errc::stale && reread(*read)) continue;
         return finish(*read, as_read_error(found.error()));
@@ -259,18 +260,19 @@ void TieredStore::load_for(std::unique_ptr<PageRead> read) {
   const std::string subject = row.subject;
   const std::string number(key_number(any_box(row)).value());
   const Id trace = read->trace;
-  keys_->load(
-      subject, number, trace,
-      [this, alive = Alive(alive_), held = std::move(read)](Result<SharedKey> loaded) mutable {
-        if (alive.expired()) return;
-        if (held->generation != generation_) return finish(*held, was_reset());
-        if (loaded) {
-          held->loaded = std::move(loaded).value();
-        } else if (loaded.error().code != Errc::stale || !reread(*held)) {
-          return finish(*held, as_read_error(loaded.error()));
-        }
-        open_rows(std::move(held));
-      });
+  keys_of(*read->plan)
+      .load(
+          subject, number, trace,
+          [this, alive = Alive(alive_), held = std::move(read)](Result<SharedKey> loaded) mutable {
+            if (alive.expired()) return;
+            if (held->generation != generation_) return finish(*held, was_reset());
+            if (loaded) {
+              held->loaded = std::move(loaded).value();
+            } else if (loaded.error().code != Errc::stale || !reread(*held)) {
+              return finish(*held, as_read_error(loaded.error()));
+            }
+            open_rows(std::move(held));
+          });
 }
 
 // Reads the row at hand again, since its key has changed; a row that is gone leaves the page.

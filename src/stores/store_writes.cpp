@@ -17,12 +17,27 @@ Error no_collection(std::string_view name) {
 
 }  // namespace
 
-// The lane touches nothing else.
-struct TieredStore::Group {
-  std::shared_ptr<Engine> engine;
-  std::vector<Transaction> transactions;
-  std::vector<Result<Committed>> results;
-};
+void TieredStore::Group::run() {
+  const auto fail = [&](const Error& failed) {
+    results.assign(transactions.size(), Result<Committed>(failed));
+  };
+  if (!made.empty()) {
+    if (auto written = shares->append(std::move(made)); !written) return fail(written.error());
+  }
+  if (destroys) {
+    if (auto noted = shares->condemn(std::move(doomed)); !noted) return fail(noted.error());
+  }
+  results = engine->commit(transactions);
+  if (!destroys) return;
+  if (!results.front() || results.front().value().repeated) return shares->spare();
+  if (auto destroyed = shares->destroy(); !destroyed) not_yet = destroyed.error();
+}
+
+bool TieredStore::WriteJob::destroys() const {
+  return search != nullptr || std::any_of(writes.begin(), writes.end(), [](const auto& write) {
+           return !write.destroys.empty();
+         });
+}
 
 void TieredStore::batch(Batch batch, Id trace, Done<Committed> done) {
   ++writes_total_;
@@ -128,19 +143,20 @@ void TieredStore::claim_keys(const Job& job) {
   job->waiting = 1;
   for (std::size_t i = 0; i < job->writes.size(); ++i) {
     PreparedWrite& write = job->writes[i];
-    if (!write.destroys.empty()) keys_->destroy_begins(write.destroys);
+    if (!write.destroys.empty()) keys_.front()->destroy_begins(write.destroys);
     if (write.subject.empty()) continue;
     ++job->waiting;
-    keys_->claim(write.subject, *write.plan, job->trace,
-                 [this, alive = Alive(alive_), job, i](Result<SubjectKeys::Claim> claim) {
-                   if (alive.expired() || job->generation != generation_) return;
-                   if (claim) {
-                     job->writes[i].claim = std::move(claim).value();
-                   } else {
-                     job->failed = claim.error();
-                   }
-                   ready(job);
-                 });
+    keys_of(*write.plan)
+        .claim(write.subject, *write.plan, job->trace,
+               [this, alive = Alive(alive_), job, i](Result<SubjectKeys::Claim> claim) {
+                 if (alive.expired() || job->generation != generation_) return;
+                 if (claim) {
+                   job->writes[i].claim = std::move(claim).value();
+                 } else {
+                   job->failed = claim.error();
+                 }
+                 ready(job);
+               });
   }
   ready(job);
 }
@@ -160,6 +176,8 @@ void TieredStore::ready(const Job& job) {
 
 // Seals the boxes and makes the transaction, with the blobs of keys that are not yet in the store.
 void TieredStore::assemble(WriteJob& job) {
+  if (job.search != nullptr) return;  // At its turn.
+  job.shares.clear();
   std::vector<const SubjectKeys::Pending*> carried;
   auto& operations = job.transaction.operations;
   operations.clear();
@@ -173,8 +191,9 @@ void TieredStore::assemble(WriteJob& job) {
     const auto* pending = write.claim.pending.get();
     if (pending != nullptr && std::find(carried.begin(), carried.end(), pending) == carried.end()) {
       carried.push_back(pending);
-      operations.push_back(
-          operation::PutBlob{std::string(subject_space), write.subject, pending->blob, true});
+      job.shares.push_back(pending->share);
+      operations.push_back(operation::PutBlob{keys_of(*write.plan).space(), write.subject,
+                                              pending->blob, !pending->replaces});
     }
     write.position = operations.size();
     operations.push_back(std::move(write.operation));
@@ -212,18 +231,17 @@ void TieredStore::leave_clear(PreparedWrite& write) {
 // Tells the keys how it ended, in the order of the writes.
 void TieredStore::settle(WriteJob& job, bool committed) {
   for (PreparedWrite& write : job.writes) {
-    if (!write.destroys.empty()) keys_->destroy_ends(write.destroys, committed);
+    if (!write.destroys.empty()) keys_.front()->destroy_ends(write.destroys, committed);
     if (write.claim.pending != nullptr) {
-      keys_->settle(write.subject, write.claim.pending, committed);
+      keys_of(*write.plan).settle(write.subject, write.claim.pending, committed);
     }
     write.claim = {};
   }
 }
 
 void TieredStore::request_commit() {
-  if (group_ != nullptr || commit_posted_ || waiting_.empty() || waiting_.front()->waiting > 0) {
-    return;
-  }
+  if (group_ != nullptr || searching_ != nullptr || commit_posted_) return;
+  if (waiting_.empty() || waiting_.front()->waiting > 0) return;
   commit_posted_ = true;
   post([this, alive = Alive(alive_)] {
     if (alive.expired()) return;
@@ -233,29 +251,76 @@ void TieredStore::request_commit() {
 }
 
 void TieredStore::commit() {
-  if (group_ != nullptr) return;
-  auto group = std::make_shared<Group>();
-  group->engine = engine_;
-  while (!waiting_.empty() && waiting_.front()->waiting == 0 &&
+  if (group_ != nullptr || searching_ != nullptr) return;
+  auto group = new_group();
+  while (!waiting_.empty() && waiting_.front()->waiting == 0 && !group->destroys &&
          committing_.size() < commit_batches_max) {
+    const bool alone = waiting_.front()->destroys();
+    if (alone && !committing_.empty()) break;
     Job job = std::move(waiting_.front());
     waiting_.pop_front();
-    job->transaction.at = environment_.scheduler.now();
-    show_witness(job->transaction);
-    group->transactions.push_back(std::move(job->transaction));
-    committing_.push_back(std::move(job));
+    if (job->search != nullptr) return begin_search(job);
+    if (alone) {
+      auto doomed = doomed_by(*job);
+      if (!doomed) {
+        settle(*job, false);
+        finish(job, doomed.error());
+        continue;
+      }
+      group->destroys = true;
+      group->doomed = std::move(doomed).value();
+    }
+    join(*group, std::move(job));
   }
-  if (committing_.empty()) return;
+  if (!committing_.empty()) run_group(group);
+}
+
+std::shared_ptr<TieredStore::Group> TieredStore::new_group() const {
+  auto group = std::make_shared<Group>();
+  group->engine = engine_;
+  group->shares = shares_;
+  return group;
+}
+
+void TieredStore::join(Group& group, Job job) {
+  job->transaction.at = environment_.scheduler.now();
+  show_witness(job->transaction);
+  group.transactions.push_back(std::move(job->transaction));
+  std::move(job->shares.begin(), job->shares.end(), std::back_inserter(group.made));
+  job->shares.clear();
+  committing_.push_back(std::move(job));
+}
+
+void TieredStore::run_group(const std::shared_ptr<Group>& group) {
   group_ = group;
   if (engine_->in_memory()) {
-    group->results = engine_->commit(group->transactions);
+    group->run();
     return committed(group);
   }
   environment_.offload.run(
-      lane_, [group] { group->results = group->engine->commit(group->transactions); },
+      lane_, [group] { group->run(); },
       [this, alive = Alive(alive_), group] {
         if (!alive.expired()) committed(group);
       });
+}
+
+// The shares that its commit takes out of use: those in the store, or made earlier in the job.
+Result<std::vector<Doomed>> TieredStore::doomed_by(const WriteJob& job) {
+  std::vector<Doomed> all;
+  SubjectKeys& keys = *keys_.front();
+  for (std::size_t i = 0; i < job.writes.size(); ++i) {
+    const std::string& subject = job.writes[i].destroys;
+    if (subject.empty()) continue;
+    PORTEIRO_TRY(auto doomed, keys.doomed(subject));
+    if (doomed) all.push_back(std::move(*doomed));
+    for (std::size_t before = 0; before < i; ++before) {
+      const PreparedWrite& write = job.writes[before];
+      if (write.claim.pending == nullptr || write.subject != subject) continue;
+      if (write.plan->keys > 0) continue;
+      all.push_back({keys.space(), subject, write.claim.pending->share.slot});
+    }
+  }
+  return all;
 }
 
 void TieredStore::committed(const std::shared_ptr<Group>& group) {
@@ -281,6 +346,7 @@ void TieredStore::committed(const std::shared_ptr<Group>& group) {
   for (const Job& job : retries) retry(job);
   const Alive alive = alive_;
   tell_followers(group->results);
+  if (group->not_yet) group->results.front() = *group->not_yet;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (alive.expired()) return;
     if (done[i]) conclude(jobs[i], std::move(group->results[i]));
@@ -299,7 +365,7 @@ void TieredStore::retry(const Job& job) {
   job->retried = true;
   for (PreparedWrite& write : job->writes) {
     write.operation = std::move(job->transaction.operations[write.position]);
-    if (!write.subject.empty()) keys_->forget(write.subject);
+    if (!write.subject.empty()) keys_of(*write.plan).forget(write.subject);
   }
   claim_keys(job);
 }

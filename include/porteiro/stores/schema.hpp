@@ -61,6 +61,8 @@ struct Collection {
   std::string key;  // The field that identifies a record; string-like, or a token.
   std::string
       subject;  // The field that names the data subject; empty: the collection has no boxes.
+  // The legal basis on which its records outlive the erasure of their subject; empty: they do not.
+  std::string retained;
   std::vector<Field> fields;
   std::vector<std::vector<std::string>> indexes;  // Each a list of field names.
 

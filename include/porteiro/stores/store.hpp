@@ -34,6 +34,9 @@ struct StoreOptions {
   bool boxes = true;
 };
 
+// Whether it has sealed fields, and so a file of halves of keys: `subjects/NAME.keys`.
+bool has_boxes(const StoreOptions& options);
+
 struct Record {
   std::string key;
   std::uint64_t version = 0;
@@ -66,6 +69,13 @@ struct Batch {
   std::string once_key;
 };
 
+// What the erasure of a data subject did in one collection.
+struct Erasure {
+  std::string collection;
+  std::uint64_t records = 0;  // Erased, or retained.
+  std::string basis;          // On which they are retained; empty: they are erased.
+};
+
 struct Dependencies {
   kms::KeyCache& keys;
   kms::Tokens& tokens;
@@ -75,8 +85,10 @@ struct Dependencies {
 class Store {
  public:
   // Opens the engine; `directory` is the emulator's data directory or empty, `sync` as in
-  // EngineOptions. Errors: those of the engine's open; invalid (a schema that no engine accepts:
-  // protected fields without a key, an append to a protected list, an order by a restricted field).
+  // EngineOptions. The records are in its `stores`, the destructible halves of keys in `subjects`.
+  // Errors: those of the engine's open; invalid (a schema that no engine accepts: protected fields
+  // without a key, an append to a protected list, an order by a restricted field; or records whose
+  // keys an earlier version made); corrupt (the keys' file is missing, damaged or not ours).
   static Result<std::unique_ptr<Store>> open(StoreOptions options, Environment& environment,
                                              Dependencies dependencies,
                                              const std::string& directory, bool sync);
@@ -102,6 +114,15 @@ class Store {
   // Errors: invalid (a document that does not fit; Error::at is "COLLECTION.FIELD…"), conflict,
   // limit_exceeded, unavailable.
   virtual void batch(Batch batch, Id trace, Done<Committed> done) = 0;
+
+  // Erases a data subject: destroys its key, so that no copy of its boxes can be opened, and erases
+  // its records in every collection whose subject (or, without one, whose key) is of `token_name`.
+  // Retained collections keep theirs. All or nothing, durable when `done` runs, and in the order of
+  // the writes; may be repeated. One entry a collection it concerns; records that went with others
+  // have one, too. Errors: conflict (a record of somebody else refers to one, and does not go with
+  // it), limit_exceeded, unavailable.
+  virtual void erase_subject(std::string_view token_name, std::string_view token, Id trace,
+                             Done<std::vector<Erasure>> done) = 0;
 
   // The change feed. A follower is called on the loop after each commit, in order; the handle's
   // death ends it.

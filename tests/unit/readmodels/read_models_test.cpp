@@ -352,6 +352,10 @@ struct FickleStore final : stores::Store {
   void batch(stores::Batch batch, Id trace, Done<stores::Committed> done) override {
     inner.batch(std::move(batch), trace, std::move(done));
   }
+  void erase_subject(std::string_view name, std::string_view token, Id trace,
+                     Done<std::vector<stores::Erasure>> done) override {
+    inner.erase_subject(name, token, trace, std::move(done));
+  }
   std::shared_ptr<Follower> follow(std::function<void(const stores::Change&)> each) override {
     return inner.follow(std::move(each));
   }

@@ -205,7 +205,7 @@ struct StoreFixture : Fixture {
     engine = std::make_shared<HookedEngine>(options.collections);
     engine->memory = memory;
     auto tiered = std::make_unique<TieredStore>(std::move(options), environment, dependencies());
-    PORTEIRO_ASSERT(tiered->open(engine).has_value());
+    PORTEIRO_ASSERT(tiered->open(engine, KeyShares::open({}, false).value()).has_value());
     store = std::move(tiered);
   }
   // The options' own engine; "" keeps nothing.
