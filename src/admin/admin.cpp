@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -16,7 +17,7 @@ namespace {
 constexpr std::string_view prefix = "/_porteiro/";
 constexpr std::string_view hint =
     "there is nothing here; try /_porteiro/ with health, ready, metrics, events, traces, "
-    "traces/{id}, queues, queues/{name}/messages, or POST to reset";
+    "traces/{id}, queues, queues/{name}/messages, or POST to reset and erase";
 
 constexpr std::uint64_t events_default = 100, events_max = 1000;
 constexpr std::uint64_t messages_default = 10, messages_max = 100;
@@ -303,7 +304,30 @@ void Admin::handle(const http::Request& request, http::Responder respond) {
       respond(done ? json("{\"status\":\"reset\"}") : http::problem(done.error()));
     });
   }
+  if (path == "erase") return erase(request, std::move(respond));
   respond(show(path, request));
+}
+
+// {"token": NAME, "value": VALUE}; in the body, so that the value is in no log of addresses.
+void Admin::erase(const http::Request& request, http::Responder respond) {
+  if (request.method != "POST") return respond(not_allowed("POST"));
+  if (!hooks_.ready()) {
+    return respond(http::problem(503, "not ready: starting up or shutting down"));
+  }
+  const auto asked = nlohmann::json::parse(request.body, nullptr, false);
+  const auto text = [&](const char* member) -> const std::string* {
+    const auto found = asked.is_object() ? asked.find(member) : asked.end();
+    return found == asked.end() ? nullptr : found->get_ptr<const std::string*>();
+  };
+  const std::string* token = text("token");
+  const std::string* value = text("value");
+  if (token == nullptr || value == nullptr || value->empty()) {
+    return respond(http::problem(
+        400, R"(has to be {"token": NAME, "value": VALUE}, the value or its token)", "body"));
+  }
+  hooks_.erase(*token, *value, [respond = std::move(respond)](Result<std::string> done) mutable {
+    respond(done ? json(std::move(done).value()) : http::problem(done.error()));
+  });
 }
 
 http::Response Admin::show(std::string_view path, const http::Request& request) {

@@ -59,6 +59,23 @@ void add_inspect(CLI::App* command, InspectArguments& arguments) {
   command->add_flag("--json", arguments.json, "JSON instead of a table");
 }
 
+void add_erase(CLI::App& root, EraseArguments& arguments) {
+  CLI::App* erase =
+      root.add_subcommand("erase", "Erase a person from a running emulator, copies included");
+  erase->add_option("TOKEN", arguments.token, "The token's name in the config, e.g. cpf")
+      ->required()
+      ->check(names_something());
+  erase
+      ->add_option("VALUE", arguments.value,
+                   "The value or its token; - reads it from stdin, and it is in no history")
+      ->required()
+      ->check(names_something());
+  erase->add_option("--inside-port", arguments.inside_port, "Where the emulator listens")
+      ->envname("PORTEIRO_INSIDE_PORT")
+      ->capture_default_str();
+  erase->add_flag("--json", arguments.json, "JSON instead of a table");
+}
+
 // The complaint about a first word that is none of the commands.
 std::optional<std::string> unknown_command(const CLI::App& root, int argc, char** argv) {
   const std::string word = argc > 1 ? argv[1] : "";
@@ -89,6 +106,7 @@ int run(int argc, char** argv) {
   UpArguments up_arguments;
   RunArguments run_arguments;
   InspectArguments inspect;
+  EraseArguments erase_arguments;
   std::vector<std::string> check_files;
 
   add_up(root, up_arguments);
@@ -109,6 +127,7 @@ int run(int argc, char** argv) {
   add_inspect(peek_command, inspect);
   peek_command->add_option("--limit", inspect.limit, "At most so many, the oldest")
       ->capture_default_str();
+  add_erase(root, erase_arguments);
   root.add_subcommand("version", "Print the version");
 
   try {
@@ -131,6 +150,7 @@ int run(int argc, char** argv) {
     if (command == "events") outcome = events(inspect);
     if (command == "trace") outcome = trace(inspect);
     if (command == "peek") outcome = peek(inspect);
+    if (command == "erase") outcome = erase(erase_arguments);
     if (command == "version") std::cout << "porteiro " << PORTEIRO_VERSION << "\n";
   } catch (const std::exception& problem) {  // Out of memory, or a defect of ours.
     std::cerr << "porteiro: internal error: " << problem.what() << "\n";

@@ -46,6 +46,14 @@ Outcome events(const InspectArguments& arguments);
 Outcome trace(const InspectArguments& arguments);
 Outcome peek(const InspectArguments& arguments);
 
+struct EraseArguments {
+  std::uint16_t inside_port = 4566;
+  bool json = false;
+  std::string token;  // The token's name.
+  std::string value;  // Or the token; "-": a line of stdin.
+};
+Outcome erase(const EraseArguments& arguments);
+
 lambda::Registry registry();  // The built-ins and what the executable was linked with.
 
 bool print_problems(

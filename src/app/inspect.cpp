@@ -12,11 +12,17 @@ namespace {
 using nlohmann::json;
 
 // The JSON answer, or nothing after a message to stderr.
-std::optional<json> ask(std::uint16_t port, const std::string& target) {
+std::optional<json> ask(std::uint16_t port, const std::string& target,
+                        const std::string& body = {}) {
   const std::unique_ptr<runtime::Runtime> runtime = runtime::Runtime::create(0);
   std::optional<Result<http::Response>> answer;
   http::ClientRequest request;
   request.url = "http://127.0.0.1:" + std::to_string(port) + target;
+  if (!body.empty()) {
+    request.method = "POST";
+    request.headers.push_back({"Content-Type", "application/json"});
+    request.body = body;
+  }
   runtime->client().send(std::move(request), [&](Result<http::Response> response) {
     answer.emplace(std::move(response));
     runtime->quit();
@@ -121,6 +127,41 @@ Outcome peek(const InspectArguments& arguments) {
   std::cout << arguments.queue << ": " << depth.at("ready") << " ready, " << depth.at("delayed")
             << " delayed, " << depth.at("in_flight") << " in flight\n";
   for (const json& message : document->at("messages")) print_message(message);
+  return Outcome::pass;
+}
+
+Outcome erase(const EraseArguments& arguments) {
+  std::string value = arguments.value;
+  if (value == "-" && !std::getline(std::cin, value)) value.clear();
+  if (!value.empty() && value.back() == '\r') value.pop_back();
+  if (value.empty() || !valid_utf8(value) || !valid_utf8(arguments.token)) {
+    std::cerr << "porteiro: there is no value: give it, or a line of stdin with -\n";
+    return Outcome::usage;
+  }
+  const auto document = ask(arguments.inside_port, "/_porteiro/erase",
+                            json{{"token", arguments.token}, {"value", value}}.dump());
+  if (!document) return Outcome::environment;
+  if (arguments.json) {
+    std::cout << document->dump(2) << "\n";
+    return Outcome::pass;
+  }
+  std::cout << text_of(*document, "subject") << "\n";
+  for (const json& store : document->at("stores")) {
+    for (const json& one : store.at("collections")) {
+      std::cout << "  " << text_of(store, "store") << "/" << text_of(one, "collection") << "  "
+                << text_of(one, "records") << " " << text_of(one, "outcome");
+      if (one.contains("basis")) std::cout << ": " << text_of(one, "basis");
+      std::cout << "\n";
+    }
+  }
+  std::cout << "  " << document->at("messages") << " messages, " << document->at("events")
+            << " events\n";
+  if (document->at("in_flight") != 0) {
+    std::cout
+        << "  " << document->at("in_flight")
+        << " of the messages were being handled: what comes of that is not erased; erase again "
+           "in a while\n";
+  }
   return Outcome::pass;
 }
 

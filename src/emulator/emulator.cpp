@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "emulator/client_functions.hpp"
+#include "emulator/erasure.hpp"
 #include "emulator/manifest.hpp"
 #include "porteiro/admin/admin.hpp"
 #include "porteiro/base/origin.hpp"
@@ -61,6 +62,9 @@ class Assembly final : public Emulator {
   Result<void> add_sources();
   void start_models(Result<void> before, UniqueFunction<void(Result<void>)> done);
   void warn_of_layers_off();
+  bool seals_for_subjects() const;
+  void erase(std::string_view token_name, std::string_view value,
+             UniqueFunction<void(Result<std::string>)> done);
   void reset(UniqueFunction<void(Result<void>)> done);
 
   Options options_;
@@ -70,6 +74,7 @@ class Assembly final : public Emulator {
   std::optional<access::Guard> guard_;
   std::unique_ptr<kms::Kms> kms_;
   std::unique_ptr<kms::KeyCache> key_cache_;
+  std::unique_ptr<stores::SubjectSecrets> secrets_;  // Null: no text is sealed for anybody.
   std::unique_ptr<kms::Sealer> sealer_;
   std::unique_ptr<kms::Tokens> tokens_;
   std::unique_ptr<events::Envelopes> envelopes_;  // Null: events go unsigned.
@@ -99,6 +104,11 @@ Manifest Assembly::manifest() const {
     manifest.parts.push_back("stores/" + store.name + "." + store.engine);
     if (store.engine == "sqlite") manifest.open.push_back(manifest.parts.back() + "-wal");
     if (stores::has_boxes(store)) manifest.parts.push_back("subjects/" + store.name + ".keys");
+  }
+  if (secrets_ != nullptr) {
+    manifest.parts.insert(manifest.parts.end(),
+                          {"subjects/events/index.sqlite", "subjects/events/secrets"});
+    manifest.open.push_back("subjects/events/index.sqlite-wal");
   }
   return manifest;
 }
@@ -132,11 +142,27 @@ bool Assembly::handle_service(const http::Request& request, http::Responder& res
   return true;
 }
 
+// Routes seal what is about a person; or did so when the data directory was last used.
+bool Assembly::seals_for_subjects() const {
+  const auto& routes = options_.gateway.routes;
+  const bool seals = !options_.gateway.ledger_key.empty() ||
+                     std::any_of(routes.begin(), routes.end(),
+                                 [](const auto& route) { return !route.seal_key.empty(); });
+  if (seals && !options_.tokens.empty()) return true;
+  return !options_.data_directory.empty() &&
+         environment_.files.info(options_.data_directory + "/subjects/events").has_value();
+}
+
 Result<void> Assembly::open_keys() {
   options_.kms.directory = below(options_.data_directory, "keys");
   PORTEIRO_TRY(kms_, kms::Kms::open(options_.kms, environment_, telemetry_));
   key_cache_ = std::make_unique<kms::KeyCache>(*kms_, environment_, options_.key_cache);
-  sealer_ = std::make_unique<kms::Sealer>(*key_cache_, environment_);
+  if (seals_for_subjects()) {
+    const bool sync = options_.journal.durability == journal::Durability::power;
+    PORTEIRO_TRY(secrets_,
+                 stores::SubjectSecrets::open(options_.data_directory, sync, environment_));
+  }
+  sealer_ = std::make_unique<kms::Sealer>(*key_cache_, environment_, secrets_.get());
   tokens_ = std::make_unique<kms::Tokens>(*kms_, options_.tokens, &environment_.scheduler);
   if (!options_.envelopes.key.empty()) {
     envelopes_ = std::make_unique<events::Envelopes>(*kms_, environment_.scheduler, *guard_,
@@ -244,7 +270,11 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   admin_ = std::make_unique<admin::Admin>(
       telemetry_, *events_, *queues_,
       admin::Hooks{[this] { return ready_; },
-                   [this](UniqueFunction<void(Result<void>)> done) { reset(std::move(done)); }});
+                   [this](UniqueFunction<void(Result<void>)> done) { reset(std::move(done)); },
+                   [this](std::string_view token_name, std::string_view value,
+                          UniqueFunction<void(Result<std::string>)> done) {
+                     erase(token_name, value, std::move(done));
+                   }});
   PORTEIRO_TRY(journal_->start());
   if (on_disk) {
     PORTEIRO_TRY(write_manifest(environment_.files, options_.data_directory, manifest()));
@@ -329,6 +359,9 @@ void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
   queues_->reset();
   events_->reset();
   key_cache_->clear();
+  if (secrets_ != nullptr) {
+    if (Result<void> cleared = secrets_->reset(); !cleared) return done(cleared.error());
+  }
   for (auto& [name, store] : stores_) {
     if (Result<void> cleared = store->reset(); !cleared) return done(cleared.error());
   }
@@ -336,6 +369,13 @@ void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
   telemetry_.reset();
   if (Result<void> cleared = journal_->clear(); !cleared) return done(std::move(cleared));
   key_service_->reset(std::move(done));
+}
+
+void Assembly::erase(std::string_view token_name, std::string_view value,
+                     UniqueFunction<void(Result<std::string>)> done) {
+  erase_person({options_, environment_, *journal_, *tokens_, secrets_.get(), stores_, *queues_,
+                *events_, *models_, *guard_},
+               token_name, value, alive_, std::move(done));
 }
 
 bool Assembly::idle() {

@@ -9,6 +9,8 @@ namespace porteiro::events {
 namespace {
 
 constexpr std::uint32_t snapshot_version = 1;
+constexpr char erasure = 1;  // Begins the journal's entry of one, before the subject; others are
+                             // envelopes.
 
 Error unreadable() {
   return error(Errc::corrupt, "the snapshot of the business events cannot be read");
@@ -57,6 +59,32 @@ std::vector<EventLog::Entry> EventLog::read(std::uint64_t from, std::size_t limi
   return found;
 }
 
+std::size_t EventLog::erase_subject(std::string_view subject) {
+  const std::size_t erased = erase(subject);
+  if (erased > 0) journal_.append(stream_, std::string(1, erasure).append(subject));
+  return erased;
+}
+
+std::size_t EventLog::erase(std::string_view subject) {
+  std::size_t erased = 0;
+  for (auto& json : entries_) {
+    if (json->find(subject) == std::string::npos) continue;
+    auto event = parse_event(*json);
+    if (!event || event.value().subject != subject) continue;
+    Event rest;
+    rest.id = event.value().id;
+    rest.source = std::move(event.value().source);
+    rest.type = std::move(event.value().type);
+    rest.time = event.value().time;
+    rest.correlation = event.value().correlation;
+    rest.causation = event.value().causation;
+    rest.data = R"({"erased":true})";
+    json = std::make_shared<const std::string>(to_json(rest));
+    ++erased;
+  }
+  return erased;
+}
+
 void EventLog::reset() {
   entries_.clear();
   first_ = 1;
@@ -89,6 +117,10 @@ Result<void> EventLog::restore(std::string_view snapshot) {
 }
 
 Result<void> EventLog::replay(std::string_view entry) {
+  if (entry.starts_with(erasure)) {
+    erase(entry.substr(1));
+    return success();
+  }
   add(std::make_shared<const std::string>(entry));
   return success();
 }

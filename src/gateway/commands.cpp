@@ -142,7 +142,7 @@ void Core::accepted(Exchange exchange, Id event, bool preferred) {
 void Core::reply(const events::Event& event, Result<lambda::Reply> outcome) {
   if (Ledger::Entry* entry = ledger_.find(event.id)) {
     if (entry->state != Ledger::State::pending || entry->settled) return;  // Delivered twice.
-    return settle(*entry, to_response(std::move(outcome)), false);
+    return settle(*entry, event.subject, to_response(std::move(outcome)), false);
   }
   auto exchange = waiting_.take(event.id);
   if (!exchange) return;
@@ -162,7 +162,7 @@ void Core::lost(const queue::Message& message, bool dead_lettered) {
   const Id id = event.value().id;
   if (Ledger::Entry* entry = ledger_.find(id)) {
     if (entry->state != Ledger::State::pending || entry->settled) return;
-    return settle(*entry, http::problem(500, what), true);
+    return settle(*entry, {}, http::problem(500, what), true);
   }
   if (auto exchange = waiting_.take(id)) {
     if (exchange->route->write) completed(exchange->route, id, event.value().correlation, 503);
@@ -171,7 +171,8 @@ void Core::lost(const queue::Message& message, bool dead_lettered) {
 }
 
 // The outcome of a kept command. `clear`: the response is our own text and needs no seal.
-void Core::settle(Ledger::Entry& entry, http::Response response, bool clear) {
+void Core::settle(Ledger::Entry& entry, const std::string& subject, http::Response response,
+                  bool clear) {
   const Id id = entry.id;
   const Id correlation = entry.correlation;
   const std::string_view label = telemetry_.name(entry.route);
@@ -191,7 +192,7 @@ void Core::settle(Ledger::Entry& entry, http::Response response, bool clear) {
     return settled(id, response, std::move(outcome));
   }
   begin();
-  seal_reply(id, correlation, std::move(response), 1);
+  seal_reply({id, correlation, subject, std::move(response), 1});
   // If sealing waits for the key service: the message goes now, so the outcome has to be written.
   Ledger::Entry* waiting = ledger_.find(id);
   if (waiting != nullptr && waiting->state == Ledger::State::pending) {
@@ -200,38 +201,40 @@ void Core::settle(Ledger::Entry& entry, http::Response response, bool clear) {
 }
 
 // A key service that refuses for now is asked again a few times; then the status alone is kept.
-void Core::seal_reply(Id event, Id correlation, http::Response response, unsigned attempt) {
-  const Ledger::Entry* entry = ledger_.find(event);
+void Core::seal_reply(Unsealed reply) {
+  const Ledger::Entry* entry = ledger_.find(reply.event);
   if (entry == nullptr) return end();  // It expired meanwhile.
-  std::string packed = pack(event, response);
+  std::string packed = pack(reply.event, reply.response);
+  const std::string subject = reply.subject;
+  const Id correlation = reply.correlation;
   sealer_.seal(
       options_.ledger_key, context_of(telemetry_.name(entry->route)), std::move(packed),
       correlation,
-      [this, mark = ticket(), event, correlation, attempt,
-       response = std::move(response)](Result<std::string> sealed) mutable {
+      [this, mark = ticket(), reply = std::move(reply)](Result<std::string> sealed) mutable {
         if (mark.alive.expired()) return;
         if (!current(mark)) return end();
-        Outcome outcome{.status = response.status, .sealed = false, .content_type = {}, .body = {}};
+        Outcome outcome{
+            .status = reply.response.status, .sealed = false, .content_type = {}, .body = {}};
         if (sealed) {
           outcome.sealed = true;
           outcome.body = std::move(sealed.value());
-        } else if (sealed.error().code == Errc::unavailable && attempt < seal_attempts_max) {
-          environment_.scheduler.after(
-              seal_pause * (1 << (attempt - 1)),
-              [this, mark, event, correlation, attempt, response = std::move(response)]() mutable {
-                if (mark.alive.expired()) return;
-                if (!current(mark)) return end();
-                seal_reply(event, correlation, std::move(response), attempt + 1);
-              });
+        } else if (sealed.error().code == Errc::unavailable && reply.attempt < seal_attempts_max) {
+          const Duration pause = seal_pause * (1 << (reply.attempt++ - 1));
+          environment_.scheduler.after(pause, [this, mark, reply = std::move(reply)]() mutable {
+            if (mark.alive.expired()) return;
+            if (!current(mark)) return end();
+            seal_reply(std::move(reply));
+          });
           return;
         } else {
           telemetry_.note(telemetry::Level::warning,
                           "a reply could not be sealed and is not kept: " + sealed.error().detail,
-                          correlation);
+                          reply.correlation);
         }
-        settled(event, response, std::move(outcome));
+        settled(reply.event, reply.response, std::move(outcome));
         end();
-      });
+      },
+      subject);
 }
 
 void Core::settled(Id event, const http::Response& response, Outcome outcome) {

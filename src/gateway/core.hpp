@@ -100,8 +100,16 @@ class Core final : public Gateway {
   void repeat(Exchange exchange, Ledger::Entry& entry, bool async, bool same_request);
   void release_followers(Id event);
   void accepted(Exchange exchange, Id event, bool preferred);
-  void settle(Ledger::Entry& entry, http::Response response, bool clear);
-  void seal_reply(Id event, Id correlation, http::Response response, unsigned attempt);
+  // A reply on its way into the ledger, and whose data it holds.
+  struct Unsealed {
+    Id event, correlation;
+    std::string subject;
+    http::Response response;
+    unsigned attempt;
+  };
+  void settle(Ledger::Entry& entry, const std::string& subject, http::Response response,
+              bool clear);
+  void seal_reply(Unsealed reply);
   void settled(Id event, const http::Response& response, Outcome outcome);
   void answer_waiters(Id event, const http::Response& response, journal::Sequence sequence);
   void completed(const CompiledRoute* route, Id event, Id correlation, int status);

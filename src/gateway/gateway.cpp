@@ -200,13 +200,16 @@ void Core::seal(Draft draft, std::string body) {
     draft.event.data.append(",\"body\":").append(body).append("}");
     return send(std::move(draft));
   }
-  sealer_.seal(key, context, std::move(body), correlation,
-               [this, mark = ticket(), draft = std::move(draft)](Result<std::string> box) mutable {
-                 if (mark.alive.expired()) return;
-                 if (current(mark)) return sealed(std::move(draft), std::move(box));
-                 refuse(std::move(draft.exchange),
-                        retry_later(http::problem(503, "the emulator was reset"), soon));
-               });
+  const std::string subject = draft.event.subject;
+  sealer_.seal(
+      key, context, std::move(body), correlation,
+      [this, mark = ticket(), draft = std::move(draft)](Result<std::string> box) mutable {
+        if (mark.alive.expired()) return;
+        if (current(mark)) return sealed(std::move(draft), std::move(box));
+        refuse(std::move(draft.exchange),
+               retry_later(http::problem(503, "the emulator was reset"), soon));
+      },
+      subject);
 }
 
 void Core::sealed(Draft draft, Result<std::string> box) {

@@ -291,6 +291,14 @@ void DiskJournal::compact_if_large() {
       "the log goes on growing, since its snapshot cannot be written: " + replaced.error().detail);
 }
 
+Result<void> DiskJournal::compact() {
+  PORTEIRO_ASSERT(started_);
+  if (failed_) return *failed_;
+  PORTEIRO_TRY(replace_log(snapshot_of_all()));
+  ++compactions_total_;
+  return success();
+}
+
 Result<void> DiskJournal::clear() {
   PORTEIRO_ASSERT(started_);
   if (failed_) return *failed_;

@@ -25,6 +25,7 @@ class DiskJournal final : public Journal {
   bool on_disk() const override { return true; }
   void when_durable(Sequence sequence, UniqueFunction<void(Result<void>)> done) override;
   void close(Task done) override;
+  Result<void> compact() override;
   Result<void> clear() override;
 
  private:

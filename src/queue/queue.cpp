@@ -44,6 +44,9 @@ Result<journal::Sequence> Queue::configure(Options options) {
 
 Depth Queue::depth() const { return state_->depth(); }
 journal::Sequence Queue::purge() { return state_->purge(); }
+Queue::Erased Queue::erase(const std::function<bool(const Message&)>& which) {
+  return state_->erase(which);
+}
 const Options& Queue::options() const { return state_->options; }
 bool Queue::declared() const { return state_->declared; }
 Time Queue::created() const { return state_->created; }

@@ -234,6 +234,17 @@ journal::Sequence Queue::State::purge() {
   return journal.purged(options.name);
 }
 
+Queue::Erased Queue::State::erase(const std::function<bool(const Message&)>& which) {
+  Erased erased;
+  for (std::uint32_t slot = 0; slot < slab.size(); ++slot) {
+    if (!slab.taken(slot) || !which(message_of(slab[slot]))) continue;
+    ++erased.messages;
+    if (slab[slot].where == Where::in_flight) ++erased.in_flight;
+    drop(slot);
+  }
+  return erased;
+}
+
 void Queue::State::empty() {
   if (shared.observer != nullptr) shared.observer->emptied(options.name);
   for (Order* order : {&ready, &delayed, &in_flight, &retention}) order->clear();

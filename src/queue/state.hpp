@@ -56,6 +56,7 @@ struct Queue::State {
   std::vector<Peeked> peek(std::size_t max, std::size_t skip) const;
   Depth depth() const { return {ready_size(), delayed.size(), in_flight.size()}; }
   journal::Sequence purge();
+  Erased erase(const std::function<bool(const Message&)>& which);
   journal::Sequence configure(Options options);
   void empty();
   void reset();  // Empty, and as declared.

@@ -117,6 +117,10 @@ class Guard {
   // Tells of a denial that somebody else decided: the gateway, the key service, who verifies
   // events.
   void denied(const Decision& decision);
+  // Tells the recorder of something that was allowed and done, such as an erasure.
+  void allowed(const Decision& decision) {
+    if (recorder_ != nullptr) recorder_->decided(decision);
+  }
   // Given every denial, from check() and denied(). Null: nobody keeps them. Borrowed.
   void record_with(Recorder* recorder) { recorder_ = recorder; }
   // Only asks: nothing is told of a denial.

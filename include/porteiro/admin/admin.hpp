@@ -1,5 +1,6 @@
 // The developer's own side of a running emulator, under /_porteiro/ on the inside port: health,
-// ready, metrics, events, traces, queues, reset. Checks Host and Origin against DNS rebinding.
+// ready, metrics, events, traces, queues, reset, erase. Checks Host and Origin against DNS
+// rebinding.
 #pragma once
 #include <functional>
 #include <memory>
@@ -16,6 +17,11 @@ struct Hooks {
   std::function<bool()> ready;
   // Returns everything to the state after start, then calls back.
   std::function<void(UniqueFunction<void(Result<void>)>)> reset;
+  // Erases a person, named by the value of a token or by the token itself; calls back with what was
+  // done, as JSON.
+  std::function<void(std::string_view token_name, std::string_view value,
+                     UniqueFunction<void(Result<std::string>)>)>
+      erase{};
 };
 
 class Admin {
@@ -24,11 +30,13 @@ class Admin {
   Admin(telemetry::Telemetry& telemetry, events::EventLog& events, queue::Queues& queues,
         Hooks hooks);
   // Answers everything itself: 403 when Host or Origin are not local, 404 with a hint for what it
-  // does not know. `respond` runs at once, but for a reset.
+  // does not know. `respond` runs at once, but for a reset and an
+  // erasure.
   void handle(const http::Request& request, http::Responder respond);
 
  private:
   http::Response show(std::string_view path, const http::Request& request);  // What is read.
+  void erase(const http::Request& request, http::Responder respond);
 
   telemetry::Telemetry& telemetry_;
   events::EventLog& events_;

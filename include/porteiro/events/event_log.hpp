@@ -27,6 +27,10 @@ class EventLog : public journal::Participant {
   // Entries from `from` on (or the oldest kept), at most `limit`; with an id, those whose
   // correlation id it is.
   std::vector<Entry> read(std::uint64_t from, std::size_t limit, Id correlation = {}) const;
+  // Takes from every event of this subject all that it says: its id, type, source, time and
+  // correlation stay, with {"erased":true} for data. Returns how many there were. What is on disk
+  // goes with the journal's next snapshot.
+  std::size_t erase_subject(std::string_view subject);
   void reset();  // Empty, and numbers from 1 again; the journal's owner clears the journal.
 
   std::string snapshot() override;
@@ -35,6 +39,7 @@ class EventLog : public journal::Participant {
 
  private:
   void add(std::shared_ptr<const std::string> json);
+  std::size_t erase(std::string_view subject);
 
   Environment& environment_;
   journal::Journal& journal_;

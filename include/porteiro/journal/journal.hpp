@@ -67,6 +67,10 @@ class Journal {
   // Writes (and, for `power`, syncs) all that is pending, then runs `done`. For a graceful stop.
   virtual void close(Task done) = 0;
 
+  // Replaces the log by a snapshot now, so that nothing is left in the directory but what the
+  // participants still hold. Blocks. Errors: those of clear().
+  virtual Result<void> compact() { return ok(); }
+
   // Forgets everything: an empty snapshot replaces the log. Participants reset themselves;
   // sequences go on. Errors: unavailable: either the old log goes on, or the journal has failed.
   virtual Result<void> clear() = 0;

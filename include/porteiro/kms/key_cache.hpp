@@ -3,6 +3,7 @@
 // while. Bounded: the least recently used entry goes first. Belongs to the loop.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "porteiro/kms/kms.hpp"
@@ -56,23 +57,45 @@ class KeyCache {
   std::shared_ptr<State> state_;
 };
 
+// A secret for each data subject, which its sealed texts need beside their data key: once it is
+// destroyed, no copy of them can be opened any more. Belongs to the loop.
+class SubjectSecrets {
+ public:
+  virtual ~SubjectSecrets() = default;
+  static constexpr std::size_t number_bytes = 8;
+  struct Entry {
+    std::string number;  // Tells the secrets of a subject apart; number_bytes.
+    Secret secret;
+  };
+  // The subject's secret, made if it has none, and durable. `done` may run at once; it is dropped
+  // if this dies first. Errors: unavailable.
+  virtual void obtain(std::string_view subject, UniqueFunction<void(Result<Entry>)> done) = 0;
+  // nullopt: the subject has none, or another one by now. Errors: unavailable, corrupt.
+  virtual Result<std::optional<Secret>> find(std::string_view subject, std::string_view number) = 0;
+};
+
 // A self-contained sealed text: version, wrapped data key, box. What events and ledgers hold.
 // Bytes: callers that put it into text encode it. See docs/kms-format.md. The completions run at
 // once when the key is cached; otherwise they are dropped if the cache dies first. Borrows what it
 // is given, which must outlive the completions, not only the Sealer.
 class Sealer {
  public:
-  Sealer(KeyCache& cache, Environment& environment) : cache_(cache), environment_(environment) {}
+  // `subjects` may be null: then texts cannot be sealed for one.
+  Sealer(KeyCache& cache, Environment& environment, SubjectSecrets* subjects = nullptr)
+      : cache_(cache), environment_(environment), subjects_(subjects) {}
   using Done = UniqueFunction<void(Result<std::string>)>;
-  // Errors: those of KeyCache::current.
+  // With a subject, the text can only be opened as long as that has not been erased. Errors: those
+  // of KeyCache::current and SubjectSecrets::obtain.
   void seal(std::string_view key, const EncryptionContext& context, std::string plaintext, Id trace,
-            Done done);
-  // Errors: corrupt (damaged, or another context); those of KeyCache::unwrap.
+            Done done, std::string_view subject = {});
+  // Errors: corrupt (damaged, or another context); not_found (its subject was erased); those of
+  // KeyCache::unwrap.
   void unseal(std::string sealed, const EncryptionContext& context, Id trace, Done done);
 
  private:
   KeyCache& cache_;
   Environment& environment_;
+  SubjectSecrets* subjects_;
 };
 
 }  // namespace porteiro::kms

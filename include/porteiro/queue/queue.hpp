@@ -107,6 +107,12 @@ class Queue {
   std::vector<Peeked> peek(std::size_t max, std::size_t skip = 0) const;
   Depth depth() const;
   journal::Sequence purge();
+  // Drops every message that `which` picks, whatever its state; each is told as lost.
+  struct Erased {
+    std::size_t messages = 0;
+    std::size_t in_flight = 0;  // Of them: whoever received these may still act on them.
+  };
+  Erased erase(const std::function<bool(const Message&)>& which);
 
   const Options& options() const;
   // Errors: invalid, with the member's name in `at` (fifo and name never change).

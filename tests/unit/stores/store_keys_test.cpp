@@ -287,7 +287,7 @@ TEST_CASE("store keys: with boxes off records are in clear, and are refused with
 
   const auto reopen = [&](const StoreOptions& options) {
     auto tiered = std::make_unique<TieredStore>(options, f.environment, f.dependencies());
-    REQUIRE(tiered->open(f.engine).has_value());
+    REQUIRE(tiered->open(f.engine, f.shares).has_value());
     f.store = std::move(tiered);
   };
   reopen(Fixture::options());

@@ -198,6 +198,7 @@ struct Fixture {
 // A store over a HookedEngine, with calls that wait for their answer in virtual time.
 struct StoreFixture : Fixture {
   std::shared_ptr<HookedEngine> engine;
+  std::shared_ptr<KeyShares> shares;
   std::unique_ptr<Store> store;
 
   using Fixture::Fixture;
@@ -205,7 +206,8 @@ struct StoreFixture : Fixture {
     engine = std::make_shared<HookedEngine>(options.collections);
     engine->memory = memory;
     auto tiered = std::make_unique<TieredStore>(std::move(options), environment, dependencies());
-    PORTEIRO_ASSERT(tiered->open(engine, KeyShares::open({}, false).value()).has_value());
+    shares = KeyShares::open({}, false).value();
+    PORTEIRO_ASSERT(tiered->open(engine, shares).has_value());
     store = std::move(tiered);
   }
   // The options' own engine; "" keeps nothing.
