@@ -152,7 +152,8 @@ Process::Process(Loop& loop, const Launch& launch) : loop_(loop) {
   err_ = ::memfd_create("stderr", MFD_CLOEXEC);
   REQUIRE(out_ >= 0);
   REQUIRE(err_ >= 0);
-  std::vector<std::string> arguments{PORTEIRO_BINARY};
+  const std::string program = launch.program.empty() ? PORTEIRO_BINARY : launch.program;
+  std::vector<std::string> arguments{program};
   arguments.insert(arguments.end(), launch.arguments.begin(), launch.arguments.end());
   std::vector<std::string> environment = with_inherited(launch.environment);
 
@@ -168,12 +169,12 @@ Process::Process(Loop& loop, const Launch& launch) : loop_(loop) {
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&attributes, 0);
-  const int failed = ::posix_spawn(&pid_, PORTEIRO_BINARY, &actions, &attributes,
+  const int failed = ::posix_spawn(&pid_, program.c_str(), &actions, &attributes,
                                    pointers(arguments).data(), pointers(environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) pid_ = -1;
-  REQUIRE_MESSAGE(failed == 0, "cannot start ", PORTEIRO_BINARY, ": error ", failed);
+  REQUIRE_MESSAGE(failed == 0, "cannot start ", program, ": error ", failed);
 }
 
 Process::~Process() {
@@ -234,7 +235,7 @@ Instance::Instance(Loop& loop, const Setup& setup) : loop_(loop) {
   for (const char* more : {"--public-port", "0", "--inside-port", "0"}) arguments.push_back(more);
   arguments.insert(arguments.end(), setup.arguments.begin(), setup.arguments.end());
   process_ = std::make_unique<Process>(
-      loop, Launch{std::move(arguments), setup.environment, setup.directory});
+      loop, Launch{std::move(arguments), setup.environment, setup.directory, setup.program});
   std::string out;
   loop.until([&] {
     out = process_->out();

@@ -61,6 +61,7 @@ struct Launch {
   std::vector<std::string> arguments;
   std::vector<std::string> environment;  // "NAME=value", before the inherited ones.
   std::string directory;                 // To work in; empty: ours.
+  std::string program = {};              // Another one than porteiro; empty: porteiro.
 };
 
 // The program, in its own process group. Its output is kept in memory, not in files.
@@ -110,6 +111,7 @@ class Instance {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;
     std::string directory;
+    std::string program = {};
   };
   Instance(Loop& loop, const Setup& setup);
   explicit Instance(Loop& loop) : Instance(loop, Setup()) {}

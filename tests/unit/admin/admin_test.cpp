@@ -27,6 +27,12 @@ struct Desk {
                    if (broken) return done(error(Errc::unavailable, "the disk is full"));
                    done(ok());
                  });
+               },
+               [this](std::string_view name, std::string_view value,
+                      UniqueFunction<void(Result<std::string>)> done) {
+                 erased = std::string(name) + "=" + std::string(value);
+                 if (broken) return done(error(Errc::conflict, "a record holds it"));
+                 done(std::string("{\"events\":1}"));
                }}) {
     REQUIRE(journal->start().has_value());
     for (const char* name : {"vault", "a/b"}) {
@@ -36,11 +42,11 @@ struct Desk {
     }
   }
   http::Response ask(std::string_view method, std::string_view target,
-                     std::string_view host = "localhost:4566") {
+                     std::string_view host = "localhost:4566", std::string_view body = {}) {
     const http::HeaderView headers[] = {{"Host", host}};
     http::Response out;
     int answers = 0;
-    admin.handle({.method = method, .target = target, .headers = headers, .body = {}, .peer = {}},
+    admin.handle({.method = method, .target = target, .headers = headers, .body = body, .peer = {}},
                  [&](http::Response response) {
                    ++answers;
                    out = std::move(response);
@@ -72,6 +78,7 @@ struct Desk {
   queue::Queues queues;
   bool ready = false, broken = false;
   int resets = 0;
+  std::string erased;
   Admin admin;
 };
 
@@ -104,6 +111,31 @@ TEST_CASE("admin: only this machine's own side is answered") {
   }
   CHECK(desk.ask("POST", "/_porteiro/reset", "attacker.example").status == 403);
   CHECK(desk.resets == 0);
+}
+
+TEST_CASE("admin: an erasure takes a token's name and a value, in the body, of this machine only") {
+  Desk desk;
+  constexpr std::string_view path = "/_porteiro/erase", local = "localhost:4566";
+  constexpr std::string_view ana = R"({"token":"cpf","value":"111.444.777-35"})";
+  CHECK(desk.ask("POST", path, local, ana).status == 503);  // Not ready.
+  desk.ready = true;
+  CHECK(desk.ask("POST", path, "attacker.example", ana).status == 403);
+  CHECK(desk.ask("GET", path).status == 405);
+  for (const std::string_view body :
+       {"", "{", "[]", "7", R"({"token":"cpf"})", R"({"token":"cpf","value":""})",
+        R"({"token":["cpf"],"value":"1"})", R"({"token":"cpf","value":11144477735})"}) {
+    CAPTURE(body);
+    const http::Response refused = desk.ask("POST", path, local, body);
+    CHECK(refused.status == 400);
+    CHECK(refused.body.find("11144477735") == std::string::npos);
+  }
+  CHECK(desk.erased.empty());
+  const http::Response done = desk.ask("POST", path, local, ana);
+  CHECK(done.status == 200);
+  CHECK(done.body == R"({"events":1})");
+  CHECK(desk.erased == "cpf=111.444.777-35");
+  desk.broken = true;
+  CHECK(desk.ask("POST", path, local, ana).status == 409);
 }
 
 TEST_CASE("admin: unknown paths get a hint, wrong methods an Allow") {

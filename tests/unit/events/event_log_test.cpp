@@ -140,6 +140,50 @@ TEST_CASE("event log: after a reset with the journal cleared a restart begins an
   CHECK(fixture.numbers(0, 10, Id{7, 2}) == Numbers{1});
 }
 
+// Goal: what an event said of a person who was erased is gone, also from the journal's file.
+TEST_CASE("event log: an erased subject's events say only that they were, after a restart too") {
+  auto disk = std::make_shared<virtual_world::MemoryFiles::Disk>();
+  const auto add = [](Fixture& fixture, const char* subject) {
+    Event event;
+    event.id = make_id(fixture.world.entropy);
+    event.source = "/s";
+    event.type = "moved";
+    event.subject = subject;
+    event.correlation = {7, 9};
+    event.data = std::string(R"({"said":"cpf_ana","by":")") + subject + "\"}";
+    fixture.log.append(std::make_shared<const std::string>(to_json(event)));
+  };
+  const auto check = [](Fixture& fixture) {
+    const auto entries = fixture.log.read(0, 10);
+    REQUIRE(entries.size() == 3);
+    const auto erased = parse_event(*entries[0].json);
+    REQUIRE(erased.has_value());
+    CHECK(erased.value().subject.empty());
+    CHECK(erased.value().type == "moved");
+    CHECK(erased.value().correlation == Id{7, 9});
+    CHECK(erased.value().data == R"({"erased":true})");
+    CHECK(entries[1].json->find("cpf_bia") != std::string::npos);  // It only names the other.
+  };
+  {
+    Fixture fixture(10, "data", disk);
+    for (const char* subject : {"cpf_ana", "cpf_bia", "cpf_ana"}) add(fixture, subject);
+    CHECK(fixture.log.erase_subject("cpf_ana") == 2);
+    CHECK(fixture.log.erase_subject("cpf_ana") == 0);
+    check(fixture);
+  }
+  {
+    Fixture fixture(10, "data", disk);  // From entries.
+    check(fixture);
+    REQUIRE(fixture.journal->compact().has_value());
+  }
+  Fixture fixture(10, "data", disk);  // From a snapshot.
+  check(fixture);
+  for (const std::string& name : fixture.files.list("data").value()) {
+    const std::string bytes = fixture.files.read("data/" + name).value();
+    CHECK(bytes.find(R"("by":"cpf_ana")") == std::string::npos);
+  }
+}
+
 TEST_CASE("event log: a snapshot that cannot be read is an error") {
   Fixture fixture(6);
   fixture.add(1);

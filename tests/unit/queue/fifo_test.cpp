@@ -154,7 +154,7 @@ TEST_CASE("queue fifo: a deleted or purged message is remembered, over a restart
     CHECK(send(b.q(), "a", "deleted").id == deleted.id);
     CHECK(send(b.q(), "a", "purged").number == purged.number);
     CHECK(b.q().depth().total() == 0);
-    if (compacted) b.journal->compact();
+    if (compacted) REQUIRE(b.journal->compact().has_value());
     b.start();
   }
   CHECK(send(b.q(), "a", "new").number > purged.number);
@@ -171,7 +171,7 @@ TEST_CASE("queue fifo: an ephemeral message that a restart ended may be sent aga
   REQUIRE(b.q().send(request).has_value());
   REQUIRE(b.q().send(request).has_value());
   CHECK(b.q().depth().total() == 1);
-  if (compacted) b.journal->compact();
+  if (compacted) REQUIRE(b.journal->compact().has_value());
   b.start();
   CHECK(b.q().depth().total() == 0);
   REQUIRE(b.q().send(request).has_value());
@@ -408,7 +408,7 @@ TEST_CASE("queue fifo: order, locks and numbers survive a restart") {
     last = send(b.q(), std::string(1, body[0]), body).number;
   }
   const auto got = b.q().receive(1);
-  if (compacted) b.journal->compact();
+  if (compacted) REQUIRE(b.journal->compact().has_value());
   b.start();
   CHECK(bodies(b.q().receive(10)) == "b1");
   CHECK(send(b.q(), "a", "a3").number > last);

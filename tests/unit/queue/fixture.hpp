@@ -60,9 +60,10 @@ class VectorJournal final : public journal::Journal {
     slow = false;
     for (auto& done : std::exchange(waiting, {})) done(ok());
   }
-  void compact() {
+  Result<void> compact() override {
     kept_.snapshot = participant_->snapshot();
     kept_.entries.clear();
+    return ok();
   }
 
  private:

@@ -358,7 +358,7 @@ class ModelRun {
 
   void compact() {
     note("compact");
-    bench_.journal->compact();
+    REQUIRE(bench_.journal->compact().has_value());
     model_.compact();
   }
   void restart(Random& r) {

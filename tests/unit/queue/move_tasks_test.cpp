@@ -234,7 +234,7 @@ TEST_CASE("queue moves: a running task survives a restart, and what it moved cou
   for (const char* body : {"a", "b", "c", "d"}) bury(b, "one", body);
   const Id task = b.queues->start_move("dead", "two", 1).value().task;
   b.world.scheduler.run_for(1s);
-  if (compacted) b.journal->compact();
+  if (compacted) REQUIRE(b.journal->compact().has_value());
   b.start();
   REQUIRE(b.queues->find_move(task) != nullptr);
   CHECK(b.queues->find_move(task)->moved == 2);
@@ -242,7 +242,7 @@ TEST_CASE("queue moves: a running task survives a restart, and what it moved cou
   CHECK(held(b, "dead") == "c d");
   b.world.scheduler.run_for(5s);
   CHECK(held(b, "two") == "a b c d");
-  if (compacted) b.journal->compact();
+  if (compacted) REQUIRE(b.journal->compact().has_value());
   b.start();
   CHECK(last(b).status == MoveTask::Status::completed);
   CHECK(last(b).moved == 4);

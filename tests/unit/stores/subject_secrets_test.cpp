@@ -1,4 +1,5 @@
-// The secrets of subjects' sealed texts: durable before they are used, gone for good when destroyed.
+// The secrets of subjects' sealed texts: durable before they are used, gone for good when
+// destroyed.
 #include "porteiro/stores/subject_secrets.hpp"
 
 #include <doctest/doctest.h>
