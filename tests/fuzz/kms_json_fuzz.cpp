@@ -12,7 +12,8 @@ namespace {
 using namespace porteiro;
 
 struct KmsWorld {
-  KmsWorld() : telemetry(world.scheduler, {.records_max = 64}), guard({}, world.scheduler, telemetry) {
+  KmsWorld()
+      : telemetry(world.scheduler, {.records_max = 64}), guard({}, world.scheduler, telemetry) {
     kms::Options options;
     options.keys = {{"vault"}};
     keys = kms::Kms::open(options, world.environment, telemetry).value();
@@ -22,8 +23,8 @@ struct KmsWorld {
     symmetric = made("{}");
     pair = made(R"({"KeySpec":"ECC_NIST_EDWARDS25519","KeyUsage":"SIGN_VERIFY"})");
     mac = made(R"({"KeySpec":"HMAC_256","KeyUsage":"GENERATE_VERIFY_MAC"})");
-    blob = nlohmann::json::parse(send("Encrypt", R"({"Plaintext":"eA==","KeyId":")" + symmetric +
-                                                     "\"}"))["CiphertextBlob"];
+    blob = nlohmann::json::parse(
+        send("Encrypt", R"({"Plaintext":"eA==","KeyId":")" + symmetric + "\"}"))["CiphertextBlob"];
   }
 
   std::string made(std::string_view body) {
@@ -35,15 +36,14 @@ struct KmsWorld {
     const http::HeaderView headers[] = {{"Host", "localhost"}, {"X-Amz-Target", target}};
     int replies = 0;
     std::string text;
-    service->handle(
-        {"POST", "/", headers, body, "fuzz"},
-        [&](http::Response response) {
-          ++replies;
-          PORTEIRO_ASSERT(response.status == 200 || response.status == 400 ||
-                          response.status == 412 || response.status == 500);
-          text = std::move(response.body);
-        },
-        {"developer", ""});
+    service->handle({"POST", "/", headers, body, "fuzz"},
+                    [&](http::Response response) {
+                      ++replies;
+                      PORTEIRO_ASSERT(response.status == 200 || response.status == 400 ||
+                                      response.status == 412 || response.status == 500);
+                      text = std::move(response.body);
+                    },
+                    {"developer", ""});
     world.scheduler.run_for(std::chrono::seconds(1));
     PORTEIRO_ASSERT(replies == 1);
     PORTEIRO_ASSERT(service->waiting() == 0);

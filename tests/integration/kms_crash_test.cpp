@@ -96,8 +96,9 @@ class Load {
       case 2:
         return ask(client, "RotateKeyOnDemand", name, [key](const Reply&) { ++key->rotations; });
       default:
-        return ask(client, "Encrypt", {{"KeyId", key->id}, {"Plaintext", "eA=="}},
-                   [key](const Reply& reply) { key->blobs.push_back(reply.body["CiphertextBlob"]); });
+        return ask(
+            client, "Encrypt", {{"KeyId", key->id}, {"Plaintext", "eA=="}},
+            [key](const Reply& reply) { key->blobs.push_back(reply.body["CiphertextBlob"]); });
     }
   }
 

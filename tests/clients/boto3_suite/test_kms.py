@@ -1,5 +1,4 @@
 """The KMS service with boto3: keys and what is done with them, and the errors of each."""
-import base64
 import datetime
 import hashlib
 import json
@@ -37,6 +36,7 @@ class KmsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.kms = kms_client()
+        cls.addClassCleanup(cls.kms.close)
 
     def key(self, **more):
         """The id of a new key."""
@@ -160,7 +160,7 @@ class Keys(KmsTest):
         self.assertEqual(self.kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"])["Plaintext"],
                          b"x")
         for call, more in ((self.kms.disable_key, {}), (self.kms.schedule_key_deletion, {}),
-                           (self.kms.put_key_policy, {"Policy": "{}"})):
+                           (self.kms.put_key_policy, {"PolicyName": "default", "Policy": "{}"})):
             self.refused("AccessDeniedException", call, KeyId=key, **more)
         self.refused("AccessDeniedException", self.kms.delete_alias, AliasName="alias/shared")
 
@@ -387,10 +387,13 @@ class Rotation(KmsTest):
             blobs.append(self.kms.encrypt(KeyId=key, Plaintext=b"%d" % number)["CiphertextBlob"])
         for number, blob in enumerate(blobs):
             self.assertEqual(self.kms.decrypt(CiphertextBlob=blob)["Plaintext"], b"%d" % number)
-        listed = []
-        for page in self.kms.get_paginator("list_key_rotations").paginate(
-                KeyId=key, PaginationConfig={"PageSize": 2}):
+        listed, more = [], {}
+        while True:
+            page = self.kms.list_key_rotations(KeyId=key, Limit=2, **more)
             listed += page["Rotations"]
+            if not page["Truncated"]:
+                break
+            more = {"Marker": page["NextMarker"]}
         self.assertEqual([r["RotationType"] for r in listed], ["ON_DEMAND"] * 3)
         for _ in range(22):
             self.kms.rotate_key_on_demand(KeyId=key)
@@ -419,7 +422,7 @@ class Access(KmsTest):
             {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "kms:Decrypt", "Resource": "*",
              "Condition": {"StringNotEquals": {"kms:EncryptionContext:stage": "test"}}}]})
         self.kms.put_key_policy(KeyId=key, PolicyName="default", Policy=text)
-        self.assertEqual(self.kms.get_key_policy(KeyId=key)["Policy"], text)
+        self.assertEqual(self.kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"], text)
         self.assertEqual(self.kms.list_key_policies(KeyId=key)["PolicyNames"], ["default"])
         blobs = {stage: self.kms.encrypt(KeyId=key, Plaintext=b"x",
                                          EncryptionContext={"stage": stage})["CiphertextBlob"]
@@ -430,16 +433,18 @@ class Access(KmsTest):
         for bad in ("{}", "nonsense", text.replace("StringNotEquals", "IpAddress"),
                     text.replace("Effect", "Affect")):
             self.refused("MalformedPolicyDocumentException", self.kms.put_key_policy, KeyId=key,
-                         Policy=bad)
+                         PolicyName="default", Policy=bad)
         locked = text.replace('"kms:*"', '"kms:Encrypt"')
         self.refused("MalformedPolicyDocumentException", self.kms.put_key_policy, KeyId=key,
-                     Policy=locked)
+                     PolicyName="default", Policy=locked)
 
     def test_grants(self):
         only = json.dumps({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:user/owner"},
              "Action": "kms:*", "Resource": "*"}]})
         owner, guest = kms_client("owner"), kms_client("guest")
+        self.addCleanup(owner.close)
+        self.addCleanup(guest.close)
         key = owner.create_key(Policy=only)["KeyMetadata"]["KeyId"]
         context = {"store": "A"}
         blob = owner.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context)["CiphertextBlob"]

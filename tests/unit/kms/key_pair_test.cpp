@@ -39,8 +39,8 @@ KeyPair::Shared make(KeySpec spec, std::uint64_t seed = 1) {
   return KeyPair::make(spec, SecretBytes::random(entropy, KeyPair::seed_bytes));
 }
 
-constexpr KeySpec pairs[] = {KeySpec::rsa_2048,      KeySpec::ecc_nist_p256,
-                             KeySpec::ecc_nist_p384, KeySpec::ecc_nist_p521,
+constexpr KeySpec pairs[] = {KeySpec::rsa_2048,        KeySpec::ecc_nist_p256,
+                             KeySpec::ecc_nist_p384,   KeySpec::ecc_nist_p521,
                              KeySpec::ecc_secg_p256k1, KeySpec::ecc_nist_edwards25519};
 
 }  // namespace
@@ -52,11 +52,13 @@ TEST_CASE("key pair: Ed25519 as in RFC 8032, 7.1") {
   const Vector vectors[] = {
       {"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
-       "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9"
+       "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf"
+       "9"
        "b46bd25bf5f0595bbe24655141438e7a100b"},
       {"4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
-       "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f1"
+       "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f"
+       "1"
        "1d8c387b2eaeb4302aeeb00d291612bb0c00"}};
   for (const Vector& v : vectors) {
     const auto pair =
@@ -100,12 +102,14 @@ TEST_CASE("key pair: HMACs of RFC 4231, test case 2") {
         "a30e01098bc6dbbf45690f3a7e9e6d0f8bbea2a39e6148008fd05e44");
   CHECK(to_hex(mac_of(Digest::sha256, key, message)) ==
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-  CHECK(to_hex(mac_of(Digest::sha384, key, message)) ==
-        "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab2"
-        "1649");
-  CHECK(to_hex(mac_of(Digest::sha512, key, message)) ==
-        "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0"
-        "e6fdcaeab1a34d4a6b4b636e070a38bce737");
+  CHECK(
+      to_hex(mac_of(Digest::sha384, key, message)) ==
+      "af45d2e376484031617f78d2b58a6b1b9c7ef464f5a01b47e42ec3736322445e8e2240ca5e69e2c78b3239ecfab2"
+      "1649");
+  CHECK(
+      to_hex(mac_of(Digest::sha512, key, message)) ==
+      "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0"
+      "e6fdcaeab1a34d4a6b4b636e070a38bce737");
 }
 
 TEST_CASE("key pair: what is signed verifies, with the public key alone, and nothing else does") {

@@ -17,7 +17,9 @@ constexpr auto day = 24h;
 struct HeldOffload final : Offload {
   explicit HeldOffload(Scheduler& scheduler_given) : scheduler(scheduler_given) {}
   Lane lane(std::string_view) override { return 0; }
-  void run(Lane, Task work, Task done) override { held.emplace_back(std::move(work), std::move(done)); }
+  void run(Lane, Task work, Task done) override {
+    held.emplace_back(std::move(work), std::move(done));
+  }
   void release() {
     auto [work, done] = std::move(held.front());
     held.pop_front();

@@ -20,7 +20,8 @@ KmsClient::Setup with_role(std::vector<access::Rule> rules) {
 
 }  // namespace
 
-TEST_CASE("kms service: what a key encrypts it decrypts, after a restart too, in its context only") {
+TEST_CASE(
+    "kms service: what a key encrypts it decrypts, after a restart too, in its context only") {
   KmsClient::Setup setup;
   json sealed;
   std::string key;
@@ -66,21 +67,24 @@ TEST_CASE("kms service: ciphertexts that do not open are refused alike, without 
   const json sealed = client.encrypted(key, context);
   const std::string blob = from_base64(sealed["CiphertextBlob"].get<std::string>()).value();
   std::set<std::string> answers;
-  for (const std::size_t at : {std::size_t{0}, blob.size() - 1, blob.size() - 20, std::size_t{18}}) {
+  for (const std::size_t at :
+       {std::size_t{0}, blob.size() - 1, blob.size() - 20, std::size_t{18}}) {
     std::string changed = blob;
     changed[at] = static_cast<char>(changed[at] ^ 0x40);
-    answers.insert(client
-                       .send("Decrypt", json{{"CiphertextBlob", to_base64(changed)},
-                                             {"EncryptionContext", context}}
-                                            .dump())
-                       .body);
+    answers.insert(
+        client
+            .send(
+                "Decrypt",
+                json{{"CiphertextBlob", to_base64(changed)}, {"EncryptionContext", context}}.dump())
+            .body);
   }
   answers.insert(client.send("Decrypt", json{{"CiphertextBlob", to_base64(blob)}}.dump()).body);
   CHECK(answers ==
         std::set<std::string>{R"({"__type":"InvalidCiphertextException","message":""})"});
 }
 
-TEST_CASE("kms service: the config's keys obey the role, each denial is told, nobody changes them") {
+TEST_CASE(
+    "kms service: the config's keys obey the role, each denial is told, nobody changes them") {
   KmsClient client(with_role({{"kms:Encrypt", "vault"}, {"kms:Decrypt", "vault"}}));
   const json sealed = client.encrypted("alias/vault", context);
   CHECK(client.ok("Decrypt", sealed)["Plaintext"] == to_base64("secret"));
@@ -106,10 +110,11 @@ TEST_CASE("kms service: not even a role that may do all changes a key of the con
                              "RotateKeyOnDemand", "CancelKeyDeletion", "EnableKey"}) {
     CHECK(client.refused(action, name) == "UnsupportedOperationException");
   }
-  const json more[] = {{"PutKeyPolicy", {{"Policy", "{}"}}},
-                       {"UpdateKeyDescription", {{"Description", "x"}}},
-                       {"TagResource", {{"Tags", json::array()}}},
-                       {"CreateGrant", {{"GranteePrincipal", "arn:x"}, {"Operations", {"Decrypt"}}}}};
+  const json more[] = {
+      {"PutKeyPolicy", {{"Policy", "{}"}}},
+      {"UpdateKeyDescription", {{"Description", "x"}}},
+      {"TagResource", {{"Tags", json::array()}}},
+      {"CreateGrant", {{"GranteePrincipal", "arn:x"}, {"Operations", {"Decrypt"}}}}};
   for (const json& each : more) {
     json body = each[1];
     body["KeyId"] = key;
@@ -137,10 +142,8 @@ TEST_CASE("kms service: what the inside encrypts a role that may opens through t
 TEST_CASE("kms service: a policy allows whom it names, and a denial in it goes before everything") {
   KmsClient client;
   const auto statement = [](const char* effect, const char* who, const json& action) {
-    return json{{"Effect", effect},
-                {"Principal", {{"AWS", who}}},
-                {"Action", action},
-                {"Resource", "*"}};
+    return json{
+        {"Effect", effect}, {"Principal", {{"AWS", who}}}, {"Action", action}, {"Resource", "*"}};
   };
   const char* owner = "arn:aws:iam::000000000000:user/owner";
   const json policy = {{"Version", "2012-10-17"},
@@ -162,12 +165,11 @@ TEST_CASE("kms service: a policy allows whom it names, and a denial in it goes b
 
 TEST_CASE("kms service: a grant gives what it names, in its context, until it ends") {
   KmsClient client;
-  const json policy = {
-      {"Statement",
-       {{{"Effect", "Allow"},
-         {"Principal", {{"AWS", "arn:aws:iam::000000000000:user/owner"}}},
-         {"Action", "kms:*"},
-         {"Resource", "*"}}}}};
+  const json policy = {{"Statement",
+                        {{{"Effect", "Allow"},
+                          {"Principal", {{"AWS", "arn:aws:iam::000000000000:user/owner"}}},
+                          {"Action", "kms:*"},
+                          {"Resource", "*"}}}}};
   const std::string key =
       client.ok("CreateKey", {{"Policy", policy.dump()}}, "owner")["KeyMetadata"]["KeyId"];
   const auto seal = [&](const json& in) {
@@ -222,7 +224,8 @@ TEST_CASE("kms service: signed requests are verified when the config says so") {
   setup.aws.verify_signatures = true;
   setup.aws.credentials = {{"AKID", "secret"}};
   KmsClient client(setup);
-  CHECK(client.refused("ListKeys", json::object()).ends_with("MissingAuthenticationTokenException"));
+  CHECK(
+      client.refused("ListKeys", json::object()).ends_with("MissingAuthenticationTokenException"));
   CHECK(client.refused("ListKeys", json::object(), "other").ends_with("Exception"));
 }
 
