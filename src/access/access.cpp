@@ -1,5 +1,6 @@
 #include "porteiro/access/access.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -13,14 +14,39 @@ bool fits(std::string_view pattern, std::string_view text) {
   return text.starts_with(pattern);
 }
 
-std::string denial(const Principal& who, std::string_view action, std::string_view resource,
-                   Reason reason) {
-  std::string text = "the function " + std::string(who.name);
-  text.append(" may not do ").append(action).append(" on ").append(resource);
-  if (reason == Reason::no_role) return text + ": it has no role in the configuration";
-  text.append(": its role ").append(who.role);
-  return text + (reason == Reason::action ? " does not allow that action"
-                                          : " allows that action on other resources only");
+// Why, and what to write into the config if it should not be so. For the log and the audit log.
+std::string explanation(const Decision& asked, Reason reason) {
+  const std::string role(asked.role), resource(asked.resource), purpose(asked.purpose);
+  const std::string rule =
+      "{ \"do\": \"" + std::string(asked.action) + "\", \"on\": \"" + resource + "\" }";
+  switch (reason) {
+    case Reason::allowed:
+      return {};
+    case Reason::no_role:
+      return "it has no role in the configuration; name one as its \"role\", with " + rule +
+             " among what the role allows";
+    case Reason::action:
+      return "its role " + role + " does not allow that action; add " + rule + " to it";
+    case Reason::resource:
+      return "its role " + role + " allows that action on other resources only; add " + rule +
+             " to it";
+    case Reason::zone:
+      return "it stands in the zone " + std::string(to_string(asked.zone)) +
+             ", from which that cannot be reached";
+    case Reason::purpose:
+      return purpose.empty() ? "the request has no purpose; give its route a \"purpose\" that the "
+                               "role " + role + " allows"
+                             : "its role " + role + " does not allow it for the purpose " + purpose;
+    case Reason::fields:
+      return "its role " + role + " does not reach all fields it asks for; see the \"fields\" of "
+             "its rules";
+    case Reason::context:
+      return "its role " + role + " does not allow that encryption context; see the \"context\" "
+             "of its rules";
+    case Reason::masked:
+      return "the client may see masked values only, and those must not be written back";
+  }
+  broken("a reason of the enumeration", __FILE__, __LINE__);
 }
 
 }  // namespace
@@ -50,6 +76,20 @@ std::vector<std::string_view> switched_off(const Layers& layers) {
   return names;
 }
 
+std::string_view to_string(Reason reason) {
+  constexpr std::array<std::string_view, 9> names{
+      "allowed", "no_role", "action", "resource", "zone", "purpose", "fields", "context", "masked"};
+  return names[static_cast<std::size_t>(reason)];
+}
+
+bool reaches(Zone from, Zone to) { return from != Zone::public_zone || to == Zone::public_zone; }
+
+bool Right::always() const {
+  return std::any_of(rules.begin(), rules.end(), [](const Rule* rule) {
+    return rule->fields.empty() && rule->purposes.empty() && rule->context.empty();
+  });
+}
+
 Reason decide(const Role* role, std::string_view action, std::string_view resource) {
   if (role == nullptr) return Reason::no_role;
   Reason reason = Reason::action;
@@ -61,8 +101,9 @@ Reason decide(const Role* role, std::string_view action, std::string_view resour
   return reason;
 }
 
-Guard::Guard(std::vector<Role> roles, const Clock& clock, telemetry::Telemetry& telemetry)
-    : clock_(clock), telemetry_(telemetry) {
+Guard::Guard(std::vector<Role> roles, const Clock& clock, telemetry::Telemetry& telemetry,
+             Layers layers)
+    : clock_(clock), telemetry_(telemetry), layers_(layers) {
   for (Role& role : roles) {
     std::string name = role.name;
     roles_.insert_or_assign(std::move(name), std::move(role));
@@ -71,23 +112,54 @@ Guard::Guard(std::vector<Role> roles, const Clock& clock, telemetry::Telemetry& 
 
 Reason Guard::decide(const Principal& who, std::string_view action,
                      std::string_view resource) const {
+  if (!layers_.roles) return Reason::allowed;
   const auto found = roles_.find(who.role);
   return access::decide(found == roles_.end() ? nullptr : &found->second, action, resource);
 }
 
+Right Guard::right(std::string_view role, std::string_view action,
+                   std::string_view resource) const {
+  static const Rule everything{"*", "*"};
+  if (!layers_.roles) return {Reason::allowed, {&everything}};
+  const auto found = roles_.find(role);
+  if (found == roles_.end()) return {Reason::no_role, {}};
+  Right right{access::decide(&found->second, action, resource), {}};
+  for (const Rule& rule : found->second.rules) {
+    if (fits(rule.action, action) && fits(rule.resource, resource)) right.rules.push_back(&rule);
+  }
+  return right;
+}
+
 Result<void> Guard::check(const Principal& who, std::string_view action, std::string_view resource,
                           Id trace) {
-  const Reason reason = decide(who, action, resource);
+  return check({.principal = who.name,
+                .role = who.role,
+                .zone = who.zone,
+                .action = action,
+                .resource = resource,
+                .trace = trace});
+}
+
+Result<void> Guard::check(Decision asked) {
+  const Reason reason =
+      decide({asked.principal, asked.role, asked.zone}, asked.action, asked.resource);
   if (reason == Reason::allowed) return ok();
-  std::string text = denial(who, action, resource, reason);
-  denied({.principal = who.name,
-          .role = who.role,
-          .zone = who.zone,
-          .action = action,
-          .resource = resource,
-          .reason = text,
-          .trace = trace});
-  return error(Errc::denied, std::move(text));
+  return deny(asked, reason);
+}
+
+Error Guard::deny(Decision asked, Reason reason) {
+  std::string text = "the function " + std::string(asked.principal);
+  text.append(" may not do ").append(asked.action).append(" on ").append(asked.resource);
+  text.append(": ").append(explanation(asked, reason));
+  asked.allowed = false;
+  asked.reason = text;
+  denied(asked);
+  return error(Errc::denied, "this is not allowed; the log says why");
+}
+
+void Guard::record(const Decision& decision, Recorder::Done done) {
+  if (recorder_ == nullptr || !layers_.audit) return done(ok());
+  recorder_->decided(decision, std::move(done));
 }
 
 void Guard::denied(const Decision& decision) {
@@ -96,7 +168,7 @@ void Guard::denied(const Decision& decision) {
                     telemetry_.intern(decision.resource));
   ++telemetry_.counter("porteiro_access_denied_total",
                        "principal=\"" + std::string(decision.principal) + "\"");
-  if (recorder_ != nullptr) recorder_->decided(decision);
+  if (recorder_ != nullptr && layers_.audit) recorder_->decided(decision);
   note("denied: " + std::string(decision.reason), decision.trace);
 }
 

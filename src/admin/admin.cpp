@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view prefix = "/_porteiro/";
 constexpr std::string_view hint =
-    "there is nothing here; try /_porteiro/ with health, ready, metrics, events, traces, "
+    "there is nothing here; try /_porteiro/ with health, ready, metrics, events, audit, traces, "
     "traces/{id}, queues, queues/{name}/messages, or POST to reset and erase";
 
 constexpr std::uint64_t events_default = 100, events_max = 1000;
@@ -90,6 +90,17 @@ http::Response list_events(const events::EventLog& log, const http::Request& req
   close(body, ']');
   const std::uint64_t next = entries.size() == most ? entries.back().number + 1 : log.next();
   return json(body + ",\"next\":" + std::to_string(next) + "}");
+}
+
+http::Response list_audit(const Hooks& hooks, const http::Request& request) {
+  const auto newest = number(request, "newest", events_default, events_max);
+  if (!newest) return bad_number("newest", events_max);
+  std::string body = "{\"entries\":[";
+  if (hooks.audit) {
+    for (const std::string& entry : hooks.audit(*newest)) body.append(entry).append(",");
+  }
+  close(body, ']');
+  return json(body + "}");
 }
 
 http::Response show_trace(const telemetry::Telemetry& telemetry, const events::EventLog& log,
@@ -344,6 +355,7 @@ http::Response Admin::show(std::string_view path, const http::Request& request) 
       return metrics;
     }
     if (path == "events") return list_events(events_, request);
+    if (path == "audit") return list_audit(hooks_, request);
     if (path == "traces") return list_traces(telemetry_, request);
     if (path.starts_with(trace)) return show_trace(telemetry_, events_, path.substr(trace.size()));
     if (path == "queues") return list_queues(queues_);

@@ -76,6 +76,22 @@ void add_erase(CLI::App& root, EraseArguments& arguments) {
   erase->add_flag("--json", arguments.json, "JSON instead of a table");
 }
 
+void add_audit(CLI::App& root, AuditArguments& arguments) {
+  CLI::App* audit = root.add_subcommand("audit", "Look at an audit log on disk");
+  audit->require_subcommand(1);
+  CLI::App* verify = audit->add_subcommand(
+      "verify", "Find a changed, removed or reordered entry; exit code 1 when there is one");
+  CLI::App* show = audit->add_subcommand("show", "Print the entries");
+  for (CLI::App* each : {verify, show}) {
+    each->add_option("DIR", arguments.directory, "The data directory")
+        ->required()
+        ->check(names_something());
+    each->add_flag("--json", arguments.json, "JSON instead of text");
+  }
+  show->add_option("--subject", arguments.subject, "Only entries about this token");
+  show->add_option("--principal", arguments.principal, "Only entries of this principal");
+}
+
 // The complaint about a first word that is none of the commands.
 std::optional<std::string> unknown_command(const CLI::App& root, int argc, char** argv) {
   const std::string word = argc > 1 ? argv[1] : "";
@@ -107,6 +123,7 @@ int run(int argc, char** argv) {
   RunArguments run_arguments;
   InspectArguments inspect;
   EraseArguments erase_arguments;
+  AuditArguments audit_arguments;
   std::vector<std::string> check_files;
 
   add_up(root, up_arguments);
@@ -128,6 +145,7 @@ int run(int argc, char** argv) {
   peek_command->add_option("--limit", inspect.limit, "At most so many, the oldest")
       ->capture_default_str();
   add_erase(root, erase_arguments);
+  add_audit(root, audit_arguments);
   root.add_subcommand("version", "Print the version");
 
   try {
@@ -151,6 +169,10 @@ int run(int argc, char** argv) {
     if (command == "trace") outcome = trace(inspect);
     if (command == "peek") outcome = peek(inspect);
     if (command == "erase") outcome = erase(erase_arguments);
+    if (command == "audit") {
+      const bool verifies = root.get_subcommand("audit")->got_subcommand("verify");
+      outcome = verifies ? audit_verify(audit_arguments) : audit_show(audit_arguments);
+    }
     if (command == "version") std::cout << "porteiro " << PORTEIRO_VERSION << "\n";
   } catch (const std::exception& problem) {  // Out of memory, or a defect of ours.
     std::cerr << "porteiro: internal error: " << problem.what() << "\n";

@@ -54,6 +54,14 @@ struct EraseArguments {
 };
 Outcome erase(const EraseArguments& arguments);
 
+struct AuditArguments {
+  std::string directory;           // The data directory, or the folder `audit` in it.
+  std::string subject, principal;  // Only entries of these; empty: all.
+  bool json = false;
+};
+Outcome audit_verify(const AuditArguments& arguments);
+Outcome audit_show(const AuditArguments& arguments);
+
 lambda::Registry registry();  // The built-ins and what the executable was linked with.
 
 bool print_problems(

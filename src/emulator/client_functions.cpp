@@ -49,9 +49,8 @@ void ClientFunctions::declare(const FunctionDefinition& definition) {
   function.name = definition.options.name;
   lambda::Settings& settings = function.latest.settings;
   settings.description = "declared in the configuration";
-  const bool has_role = definition.external && !definition.external->role.empty();
   settings.role = "arn:aws:iam::" + options_.aws.account + ":role/" +
-                  (has_role ? definition.external->role : "porteiro");
+                  (definition.role.empty() ? "porteiro" : definition.role);
   settings.timeout_s = static_cast<std::uint32_t>(
       std::chrono::ceil<std::chrono::seconds>(definition.options.timeout).count());
   if (definition.external) {

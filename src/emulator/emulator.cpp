@@ -1,6 +1,7 @@
 #include "porteiro/emulator/emulator.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
@@ -20,6 +21,19 @@ namespace {
 std::string below(const std::string& directory, std::string_view name) {
   return directory.empty() ? std::string() : directory + "/" + std::string(name);
 }
+
+// What one function of the config has of its own, under its role.
+struct Own {
+  Own(Environment& environment, telemetry::Telemetry& telemetry, stores::Stores& all,
+      access::Guard& guard, kms::Sealer& sealer, kms::Tokens& tokens, stores::Asker asker)
+      : stores(all, guard, environment.scheduler, std::move(asker)),
+        sealing(sealer, guard, stores.asker()),
+        services{environment, telemetry, stores, sealing, tokens} {}
+
+  stores::Accesses stores;
+  lambda::Sealing sealing;
+  lambda::Services services;
+};
 
 class Assembly final : public Emulator {
  public:
@@ -56,8 +70,10 @@ class Assembly final : public Emulator {
   bool handle_service(const http::Request& request, http::Responder& respond,
                       const access::Principal& who);
   Result<void> open_keys();
+  Result<void> open_audit();
   Result<void> open_queues();
   Result<void> open_stores();
+  lambda::Services& services_for(stores::Asker asker);
   Result<void> open_functions(const lambda::Registry& registry);
   Result<void> add_sources();
   void start_models(Result<void> before, UniqueFunction<void(Result<void>)> done);
@@ -73,6 +89,7 @@ class Assembly final : public Emulator {
   std::unique_ptr<journal::Journal> journal_;
   std::optional<access::Guard> guard_;
   std::unique_ptr<kms::Kms> kms_;
+  std::unique_ptr<audit::Audit> audit_;  // Null: the layer is off.
   std::unique_ptr<kms::KeyCache> key_cache_;
   std::unique_ptr<stores::SubjectSecrets> secrets_;  // Null: no text is sealed for anybody.
   std::unique_ptr<kms::Sealer> sealer_;
@@ -84,7 +101,7 @@ class Assembly final : public Emulator {
   std::optional<protocols::Data> data_;
   std::unique_ptr<readmodels::ReadModels> models_;
   std::unique_ptr<gateway::Gateway> gateway_;
-  std::optional<lambda::Services> services_;  // What functions were made with; they borrow it.
+  std::deque<Own> own_;  // What functions were made with; they borrow it.
   std::unique_ptr<lambda::Functions> functions_;
   std::unique_ptr<protocols::Sqs> sqs_;
   std::unique_ptr<protocols::Kms> key_service_;
@@ -99,6 +116,10 @@ class Assembly final : public Emulator {
 Manifest Assembly::manifest() const {
   Manifest manifest{{"journal/log-"}, {}, options_.layers.boxes};
   manifest.parts.push_back("keys/keys");
+  if (audit_ != nullptr) {
+    manifest.parts.push_back("audit/log-");
+    manifest.audit = audit_->head();
+  }
   for (const stores::StoreOptions& store : options_.stores) {
     if (store.engine == "memory") continue;
     manifest.parts.push_back("stores/" + store.name + "." + store.engine);
@@ -171,6 +192,21 @@ Result<void> Assembly::open_keys() {
   return ok();
 }
 
+Result<void> Assembly::open_audit() {
+  if (!options_.layers.audit) return ok();
+  options_.audit.directory = below(options_.data_directory, "audit");
+  options_.audit.sync = options_.journal.durability == journal::Durability::power;
+  PORTEIRO_TRY(audit_, audit::Audit::open(options_.audit, environment_, telemetry_));
+  if (!options_.audit_key.empty()) {
+    audit_->sign_with({options_.audit_key, "HMAC_SHA_256",
+                       [this](const std::string& message, auto done) {
+                         kms_->generate_mac(options_.audit_key, message, {}, std::move(done));
+                       }});
+  }
+  guard_->record_with(audit_.get());
+  return ok();
+}
+
 Result<void> Assembly::open_queues() {
   queues_ = std::make_unique<queue::Queues>(environment_, *journal_, telemetry_);
   for (const queue::Options& options : options_.queues) {
@@ -187,7 +223,7 @@ Result<void> Assembly::open_stores() {
                                      options_.data_directory, sync));
     stores_.emplace(options.name, std::move(store));
   }
-  data_.emplace(environment_.scheduler, stores_, *guard_);
+  data_.emplace(environment_.scheduler, stores_);
   models_ = std::make_unique<readmodels::ReadModels>(environment_, stores_, telemetry_);
   for (const readmodels::Options& options : options_.read_models) {
     PORTEIRO_TRY(models_->create(options));
@@ -195,9 +231,15 @@ Result<void> Assembly::open_stores() {
   return ok();
 }
 
+lambda::Services& Assembly::services_for(stores::Asker asker) {
+  return own_
+      .emplace_back(environment_, telemetry_, stores_, *guard_, *sealer_, *tokens_,
+                    std::move(asker))
+      .services;
+}
+
 Result<void> Assembly::open_functions(const lambda::Registry& registry) {
-  services_.emplace(lambda::Services{environment_, telemetry_, stores_, *sealer_, *tokens_});
-  functions_ = std::make_unique<lambda::Functions>(*services_, telemetry_, *queues_);
+  functions_ = std::make_unique<lambda::Functions>(environment_, telemetry_, *queues_);
   if (environment_.processes != nullptr) {
     PORTEIRO_TRY(check_code(options_, environment_.files));
   }
@@ -207,15 +249,17 @@ Result<void> Assembly::open_functions(const lambda::Registry& registry) {
                                std::move(text.sequence_number)};
   };
   for (const FunctionDefinition& definition : options_.functions) {
+    lambda::Services& services =
+        services_for({definition.options.name, definition.role, definition.zone});
     if (definition.external) {
       auto workers =
-          lambda::external_workers(*definition.external, options_.surroundings, *services_);
+          lambda::external_workers(*definition.external, options_.surroundings, services);
       PORTEIRO_TRY(functions_->create(definition.options, std::move(workers)));
       continue;
     }
     const nlohmann::json with = nlohmann::json::parse(definition.with);
     auto function =
-        registry.make(definition.options.factory, {definition.options.name, with, *services_});
+        registry.make(definition.options.factory, {definition.options.name, with, services});
     if (!function) {
       Error problem = function.error();
       problem.at.insert(0, "/functions/" + definition.options.name);
@@ -234,8 +278,9 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
     PORTEIRO_TRY(
         check_manifest(environment_.files, options_.data_directory, options_.layers.boxes));
   }
-  guard_.emplace(options_.roles, environment_.scheduler, telemetry_);
+  guard_.emplace(options_.roles, environment_.scheduler, telemetry_, options_.layers);
   PORTEIRO_TRY(open_keys());
+  PORTEIRO_TRY(open_audit());
   events_ = std::make_unique<events::EventLog>(environment_, *journal_, options_.events_max);
   PORTEIRO_TRY(open_queues());
   PORTEIRO_TRY(open_stores());
@@ -264,9 +309,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
       protocols::Kms::Parts{environment_, telemetry_, *kms_, *guard_}, options_.aws,
       protocols::KmsOptions{.roles = options_.layers.roles});
   clients_ =
-      std::make_unique<ClientFunctions>(ClientFunctions::Parts{environment_, *journal_, telemetry_,
-                                                               *queues_, *services_, *functions_},
-                                        options_);
+      std::make_unique<ClientFunctions>(
+          ClientFunctions::Parts{environment_, *journal_, telemetry_, *queues_,
+                                 services_for({"function-of-a-client"}), *functions_},
+          options_);
   admin_ = std::make_unique<admin::Admin>(
       telemetry_, *events_, *queues_,
       admin::Hooks{[this] { return ready_; },
@@ -274,6 +320,9 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                    [this](std::string_view token_name, std::string_view value,
                           UniqueFunction<void(Result<std::string>)> done) {
                      erase(token_name, value, std::move(done));
+                   },
+                   [this](std::size_t count) {
+                     return audit_ == nullptr ? std::vector<std::string>() : audit_->newest(count);
                    }});
   PORTEIRO_TRY(journal_->start());
   if (on_disk) {
@@ -345,7 +394,11 @@ void Assembly::stop(Task done) {
   gateway_->stop([this, alive = alive_, done = std::move(done)]() mutable {
     if (!*alive) return;
     functions_->stop([this, alive, done = std::move(done)]() mutable {
-      if (*alive) journal_->close(std::move(done));
+      if (!*alive) return;
+      if (audit_ == nullptr) return journal_->close(std::move(done));
+      audit_->close([this, alive, done = std::move(done)]() mutable {
+        if (*alive) journal_->close(std::move(done));
+      });
     });
   });
 }

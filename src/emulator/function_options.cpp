@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "emulator/security_options.hpp"
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::emulator {
@@ -36,7 +37,6 @@ lambda::ExternalOptions read_external(const std::string& name, const json& descr
     external.runtime = *runtime;
   }
   external.handler = text_or_empty(described, "handler");
-  external.role = text_or_empty(described, "role");
   if (const std::string code = text_or_empty(described, "code"); !code.empty()) {
     external.code = below_directory(directory, code);
   }
@@ -70,6 +70,8 @@ std::vector<FunctionDefinition> read_functions(const json& functions, const std:
     FunctionDefinition definition;
     lambda::FunctionOptions& function = definition.options;
     function.name = name;
+    definition.role = text_or_empty(described, "role");
+    definition.zone = zone_of(described.at("zone").get<std::string>());
     function.concurrency_max = described.at("concurrency").get<std::size_t>();
     function.timeout = config::duration_of(described.at("timeout"));
     function.retries_max = described.at("retries").get<std::uint32_t>();

@@ -74,6 +74,9 @@ Result<void> check_manifest(Files& files, const std::string& directory, bool box
 Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest) {
   json document{{"version", version}, {"parts", manifest.parts}, {"open", manifest.open}};
   if (!manifest.boxes) document["boxes"] = false;
+  if (manifest.audit.number > 0) {
+    document["audit"] = {{"number", manifest.audit.number}, {"hash", manifest.audit.hash}};
+  }
   return files.replace(path_of(directory), sealed(document.dump()));
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "porteiro/audit/audit.hpp"
 #include "porteiro/base/files.hpp"
 
 namespace porteiro::emulator {
@@ -13,6 +14,7 @@ struct Manifest {
   std::vector<std::string> parts;  // There from the first start on, never empty.
   std::vector<std::string> open;   // There while the process runs, maybe empty (SQLite's -wal).
   bool boxes = true;               // Protected fields are sealed in the stores.
+  audit::Head audit{};             // How far the audit log goes at least; number 0: not known.
 };
 
 // Errors: corrupt, naming the part that is missing; invalid (the directory was made with another

@@ -154,6 +154,8 @@ Result<void> Reader::read_stores() {
     }
     read_store_latency(store, described);
     store.writes_max = number(described, "writes");
+    store.zone = zone_of(text(described, "zone"));
+    store.audit = described.at("audit").get<bool>();
     store.subject_key_age_max = options_.key_cache.age_max;
     for (const auto& [collection, each] : described.at("collections").items()) {
       auto read = stores::collection_from_json(collection, each);
@@ -274,6 +276,7 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
   }
   route.event = text(described, "event");
   route.purpose = text_or_empty(described, "purpose");
+  route.clear = text_or_empty(described, "clear");
   route.queue = text(described, "via");
   if (route.queue.ends_with(".fifo")) {
     return error(Errc::invalid, "a route's queue is a standard queue", pointer + "/via");
@@ -438,6 +441,9 @@ Result<Options> Reader::read() {
         check_spec(key->get_ref<const std::string&>(), "HMAC_256", "/security/envelopes/key"));
   }
   read_security(config_, options_);
+  if (!options_.audit_key.empty()) {
+    PORTEIRO_TRY(check_spec(options_.audit_key, "HMAC_256", "/audit/key"));
+  }
   read_journal();
   PORTEIRO_TRY(read_listen());
   complete_functions(options_);

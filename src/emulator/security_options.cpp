@@ -8,12 +8,32 @@ namespace porteiro::emulator {
 
 using nlohmann::json;
 
+access::Zone zone_of(std::string_view name) {
+  using access::Zone;
+  for (const Zone zone : {Zone::public_zone, Zone::private_zone}) {
+    if (access::to_string(zone) == name) return zone;
+  }
+  return Zone::data_zone;
+}
+
 std::vector<access::Role> read_roles(const json& roles) {
   std::vector<access::Role> out;
   for (const auto& [name, described] : roles.items()) {
     access::Role role{name, {}};
     for (const json& rule : described.at("allow")) {
-      role.rules.push_back({rule.at("do").get<std::string>(), rule.at("on").get<std::string>()});
+      access::Rule read{rule.at("do").get<std::string>(), rule.at("on").get<std::string>()};
+      if (const auto fields = rule.find("fields"); fields != rule.end()) {
+        read.fields = fields->get<std::vector<std::string>>();
+      }
+      if (const auto purposes = rule.find("purpose"); purposes != rule.end()) {
+        read.purposes = purposes->get<std::vector<std::string>>();
+      }
+      if (const auto context = rule.find("context"); context != rule.end()) {
+        for (const auto& [key, value] : context->items()) {
+          read.context.emplace(key, value.get<std::string>());
+        }
+      }
+      role.rules.push_back(std::move(read));
     }
     out.push_back(std::move(role));
   }
@@ -47,6 +67,15 @@ void read_security(const json& config, Options& options) {
     }
   }
   read_envelopes(config.at("security").at("envelopes"), options);
+  if (const auto audit = config.find("audit"); audit != config.end()) {
+    if (const auto key = audit->find("key"); key != audit->end()) {
+      options.audit_key = key->get<std::string>();
+    }
+    const json& checkpoint = audit->at("checkpoint");
+    options.audit.checkpoint_entries = checkpoint.at("entries").get<std::uint64_t>();
+    options.audit.checkpoint_every = config::duration_of(checkpoint.at("every"));
+    options.audit.segment_bytes_max = config::size_of(audit->at("segment"));
+  }
   const json& developer = config.at("developer");
   if (const auto role = developer.find("role"); role != developer.end()) {
     options.developer_role = role->get<std::string>();

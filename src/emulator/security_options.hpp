@@ -7,6 +7,7 @@
 
 namespace porteiro::emulator {
 
+access::Zone zone_of(std::string_view name);  // "public", "private", "data".
 std::vector<access::Role> read_roles(const nlohmann::json& roles);
 
 // Fills in the layers and the developer's role. `config` is valid.

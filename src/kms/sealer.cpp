@@ -76,6 +76,14 @@ Result<std::string> unseal_with(KeyCache::Entry& entry, const Parts& parts,
 
 }  // namespace
 
+// See docs/kms-format.md: a blob begins with its version and the name of its key.
+std::string_view Sealer::key_of(std::string_view sealed) {
+  const auto parts = parse(sealed);
+  if (!parts || parts->wrapped.empty()) return {};
+  ByteReader reader(parts->wrapped.substr(1));
+  return reader.sized().value_or(std::string_view());
+}
+
 void Sealer::seal(std::string_view key, const EncryptionContext& context, std::string plaintext,
                   Id trace, Done done, std::string_view subject) {
   std::string canonical;

@@ -31,6 +31,10 @@ std::optional<std::string> first_path_parameter(const events::Event& event) {
   return first;
 }
 
+stores::Cause cause_of(const events::Event& event) {
+  return {event.correlation, event.purpose, event.principal, event.masked};
+}
+
 kms::EncryptionContext sealing_context(const events::Event& event) {
   return {{"event", event.type}};
 }
@@ -39,7 +43,7 @@ void body(const events::Event& event, Services& services, BodyDone done) {
   if (const auto sealed = member(event, "sealed")) {
     auto bytes = from_base64(*sealed);
     if (!bytes) return done(error(Errc::corrupt, "the sealed body is not base64", "sealed"));
-    return services.sealer.unseal(std::move(*bytes), sealing_context(event), event.correlation,
+    return services.sealer.unseal(std::move(*bytes), sealing_context(event), cause_of(event),
                                   std::move(done));
   }
   const auto raw = find_member(event.data, "body");

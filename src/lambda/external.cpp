@@ -72,13 +72,31 @@ struct Common {
 std::shared_ptr<Caller> make_caller(const Common& common) {
   auto caller = std::make_shared<Caller>();
   caller->function = common.options.name;
-  caller->role = common.options.role;
+  caller->stores = &common.services.stores;
   if (!common.surroundings.data) return caller;
   std::array<std::byte, 32> bytes;
   common.environment().entropy.fill(bytes);
   caller->token =
       to_base64url(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   return caller;
+}
+
+// A batch has a purpose, and a client, if all its events have the same.
+void tell_cause(Caller& caller, const Invocation* invocation) {
+  caller.trace = {};
+  caller.purpose.clear();
+  caller.client.clear();
+  caller.masked = false;
+  if (invocation == nullptr) return;
+  const events::Event& first = invocation->event();
+  caller.trace = first.correlation;
+  caller.purpose = first.purpose;
+  caller.client = first.principal;
+  for (const events::Event& each : invocation->events) {
+    if (each.purpose != first.purpose) caller.purpose.clear();
+    if (each.principal != first.principal) caller.client.clear();
+    caller.masked = caller.masked || each.masked;
+  }
 }
 
 bool is_data(const http::Request& request) {
@@ -219,7 +237,7 @@ void ExternalWorker::handle(const http::Request& request, http::Responder respon
   const Surroundings& surroundings = common_.surroundings;
   if (surroundings.data && is_data(request)) {
     caller_->active = callbacks_.started || (done_ && !answer_);
-    caller_->trace = invocation_ ? invocation_->event().correlation : Id{};
+    tell_cause(*caller_, invocation_.get());
     return surroundings.data(caller_, request, std::move(respond));
   }
   const auto& services = surroundings.services;

@@ -22,7 +22,7 @@ void Feed::pump() {
 
 void Feed::pump_soon() {
   if (std::exchange(posted_, true)) return;
-  shared_.services.environment.scheduler.post([this, weak = std::weak_ptr(alive_)] {
+  shared_.environment.scheduler.post([this, weak = std::weak_ptr(alive_)] {
     if (weak.expired()) return;
     posted_ = false;
     pump();

@@ -32,9 +32,9 @@ Error no_function(std::string_view name) {
 }  // namespace
 
 struct Functions::State {
-  State(Services services, telemetry::Telemetry& telemetry, queue::Queues& all)
+  State(Environment& environment, telemetry::Telemetry& telemetry, queue::Queues& all)
       : queues(all),
-        shared{services, telemetry, make_id(services.environment.entropy), false,
+        shared{environment, telemetry, make_id(environment.entropy), false,
                [this] { ended(); }} {}
   ~State() {
     sources.clear();  // They refer to pools.
@@ -54,10 +54,10 @@ struct Functions::State {
       if (auto event = events::parse_event(direct.payload)) return std::move(event).value();
     }
     events::Event event;
-    event.id = make_id(shared.services.environment.entropy);
+    event.id = make_id(shared.environment.entropy);
     event.source = "/porteiro/lambda";
     event.type = "function.invoked";
-    event.time = shared.services.environment.scheduler.now();
+    event.time = shared.environment.scheduler.now();
     event.correlation = event.id;
     if (!outside) event.data = direct.payload;
     return event;
@@ -76,7 +76,7 @@ struct Functions::State {
       if (pool->processes() > 0) return;
     }
     if (!removed.empty()) return;  // Once they have been swept away, this comes again.
-    if (stopped) shared.services.environment.scheduler.post(std::exchange(stopped, nullptr));
+    if (stopped) shared.environment.scheduler.post(std::exchange(stopped, nullptr));
   }
 
   bool sweepable() const {
@@ -89,7 +89,7 @@ struct Functions::State {
   // Not from within a pool's own call.
   void sweep_soon() {
     if (std::exchange(sweeping, true)) return;
-    shared.services.environment.scheduler.post([this, weak = std::weak_ptr(alive)] {
+    shared.environment.scheduler.post([this, weak = std::weak_ptr(alive)] {
       if (weak.expired()) return;
       sweeping = false;
       std::erase_if(retired, [](const auto& mapping) { return !mapping->busy(); });
@@ -135,8 +135,8 @@ struct Functions::State {
   std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 
-Functions::Functions(Services services, telemetry::Telemetry& telemetry, queue::Queues& queues)
-    : state_(std::make_unique<State>(services, telemetry, queues)) {}
+Functions::Functions(Environment& environment, telemetry::Telemetry& telemetry, queue::Queues& queues)
+    : state_(std::make_unique<State>(environment, telemetry, queues)) {}
 Functions::~Functions() = default;
 
 template <class Code>

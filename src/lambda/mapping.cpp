@@ -59,9 +59,9 @@ Mapping::Mapping(Shared& shared, queue::Queues& queues, MappingOptions options)
     : Feed(shared),
       queues_(queues),
       options_(std::move(options)),
-      window_(shared.services.environment.scheduler),
-      look_(shared.services.environment.scheduler),
-      growth_(shared.services.environment.scheduler),
+      window_(shared.environment.scheduler),
+      look_(shared.environment.scheduler),
+      growth_(shared.environment.scheduler),
       malformed_(shared.telemetry.counter("porteiro_function_malformed_events_total",
                                           "queue=\"" + options_.queue + "\"")),
       filtered_(shared.telemetry.counter("porteiro_function_filtered_messages_total",
@@ -110,14 +110,14 @@ bool Mapping::room() const {
 std::size_t Mapping::batches_max() const {
   const std::size_t most = options_.concurrency_max > 0 ? options_.concurrency_max : unlimited;
   if (!pool_->outside() || running_ == 0) return most;
-  const Duration busy = shared_.services.environment.scheduler.now() - busy_since_;
+  const Duration busy = shared_.environment.scheduler.now() - busy_since_;
   const auto seconds = static_cast<std::size_t>(busy / std::chrono::seconds(1));
   return std::min(most, batches_at_first * (1 + seconds));
 }
 
 // One more batch runs. Where more would now be too many, others wait for the next second.
 void Mapping::begun() {
-  if (running_++ == 0) busy_since_ = shared_.services.environment.scheduler.now();
+  if (running_++ == 0) busy_since_ = shared_.environment.scheduler.now();
   if (!pool_->outside() || growth_.running() || running_ < batches_max()) return;
   growth_.start(std::chrono::seconds(1), [this] { pump(); });
 }
@@ -259,7 +259,7 @@ void Mapping::remove_but(queue::Queue& from, Run& run, const Reply& reply) {
   auto stays = failures(reply, run);
   if (!stays) return;
   const Fault fault =
-      shared_.services.environment.strike(FaultPoint::worker_batch_answered, options_.function);
+      shared_.environment.strike(FaultPoint::worker_batch_answered, options_.function);
   if (fault.kind == Fault::Kind::partial_batch) {
     std::fill(stays->begin() + static_cast<std::ptrdiff_t>(stays->size() / 2), stays->end(), true);
   }

@@ -37,7 +37,7 @@ Pool::Pool(Shared& shared, FunctionOptions options)
     : shared_(shared),
       options_(std::move(options)),
       name_(shared.telemetry.intern(options_.name)),
-      timer_(shared.services.environment.scheduler),
+      timer_(shared.environment.scheduler),
       counters_{
           shared.telemetry.counter("porteiro_function_invocations_total", label(options_)),
           shared.telemetry.counter("porteiro_function_cold_starts_total", label(options_)),
@@ -59,7 +59,7 @@ Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Function> fu
 Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Workers> workers)
     : Pool(shared, std::move(options)) {
   crew_ = std::make_unique<Crew>(
-      shared.services.environment.scheduler, options_.idle_max, std::move(workers),
+      shared.environment.scheduler, options_.idle_max, std::move(workers),
       [this] { freed(); }, [this] { shared_.ended(); });
   counters_.cold_us =
       &shared.telemetry.counter("porteiro_function_cold_start_microseconds_total", label(options_));
@@ -114,7 +114,7 @@ void Pool::begin(std::shared_ptr<Run> run) {
 }
 
 void Pool::attempt(const std::shared_ptr<Run>& run) {
-  Environment& env = shared_.services.environment;
+  Environment& env = shared_.environment;
   const Time now = env.scheduler.now();
   Invocation& invocation = run->invocation;
   invocation.cold = !take_worker(*run, now);
@@ -167,7 +167,7 @@ void Pool::start_worker(const std::shared_ptr<Run>& run, Duration work) {
 
 void Pool::worker_started(const std::shared_ptr<Run>& run, Duration work,
                           std::optional<Failure> failure) {
-  const Duration took = shared_.services.environment.scheduler.now() - run->started;
+  const Duration took = shared_.environment.scheduler.now() - run->started;
   *counters_.cold_us += static_cast<std::uint64_t>(took / std::chrono::microseconds(1));
   if (!failure) return enter(run, work);
   if (run->invocation.direct) tell(*run->invocation.direct, *failure);
@@ -177,7 +177,7 @@ void Pool::worker_started(const std::shared_ptr<Run>& run, Duration work,
 }
 
 void Pool::enter(const std::shared_ptr<Run>& run, Duration work) {
-  Scheduler& scheduler = shared_.services.environment.scheduler;
+  Scheduler& scheduler = shared_.environment.scheduler;
   run->invocation.deadline = scheduler.now() + options_.timeout;
   keep_time(*run);
   if (work <= Duration::zero()) return call(run);
@@ -199,7 +199,7 @@ void Pool::call(const std::shared_ptr<Run>& run) {
 void Pool::completed(const std::shared_ptr<Run>& run, Result<Reply> outcome) {
   const bool lost = run->worker && run->worker->never_began();
   if (lost && ++run->lost <= lost_workers_max) return begin_again(run);
-  Environment& env = shared_.services.environment;
+  Environment& env = shared_.environment;
   const Fault fault = env.strike(FaultPoint::worker_effect_done_ack_pending, options_.name);
   switch (fault.kind) {
     case Fault::Kind::crash:
@@ -271,7 +271,7 @@ void Pool::retry(const std::shared_ptr<Run>& run) {
       options_.retry_delay * (std::int64_t{1} << std::min(run->attempt - 1, 20u));
   run->pool = nullptr;
   active_[next->position] = next;
-  shared_.services.environment.scheduler.after(delay, [next] {
+  shared_.environment.scheduler.after(delay, [next] {
     if (next->pool != nullptr) next->pool->attempt(next);
   });
 }
@@ -283,7 +283,7 @@ void Pool::crash(const std::shared_ptr<Run>& run, Duration restart) {
   shared_.telemetry.record(telemetry::Kind::invocation_crashed, trace_of(*run), name_);
   if (restart > Duration::zero()) {
     ++restarting_;
-    shared_.services.environment.scheduler.after(restart,
+    shared_.environment.scheduler.after(restart,
                                                  [this, weak = std::weak_ptr(generation_)] {
                                                    if (weak.expired()) return;
                                                    --restarting_;
@@ -369,7 +369,7 @@ bool Pool::take_worker(Run& run, Time now) {
 }
 
 void Pool::keep_worker(Run& run) {
-  if (!crew_) return idle_.push_back(shared_.services.environment.scheduler.now());
+  if (!crew_) return idle_.push_back(shared_.environment.scheduler.now());
   if (run.worker) crew_->keep(std::move(run.worker));
 }
 
@@ -395,11 +395,11 @@ void Pool::stop_time(Run& run) {
 }
 
 void Pool::arm(Time deadline) {
-  timer_.start(deadline - shared_.services.environment.scheduler.now(), [this] { expire(); });
+  timer_.start(deadline - shared_.environment.scheduler.now(), [this] { expire(); });
 }
 
 void Pool::expire() {
-  const Time now = shared_.services.environment.scheduler.now();
+  const Time now = shared_.environment.scheduler.now();
   while (first_timed_ != nullptr && first_timed_->invocation.deadline <= now) {
     const std::shared_ptr<Run> run = active_[first_timed_->position];
     ++counters_.timeouts;
@@ -426,7 +426,7 @@ Result<Reply> Pool::timed_out(const Run& run) const {
 }
 
 void Pool::record_end(const Run& run, std::uint64_t code) {
-  const Duration took = shared_.services.environment.scheduler.now() - run.started;
+  const Duration took = shared_.environment.scheduler.now() - run.started;
   shared_.telemetry.record(telemetry::Kind::invocation_ended, trace_of(run), name_, code,
                            static_cast<std::uint64_t>(took.count()));
 }

@@ -48,7 +48,7 @@ struct Run {
 
 // What all pools share.
 struct Shared {
-  Services services;
+  Environment& environment;
   telemetry::Telemetry& telemetry;
   Id next_id;
   bool stopping = false;

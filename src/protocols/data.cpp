@@ -16,7 +16,6 @@ using data::refusal;
 using data::Target;
 using data::Verb;
 using nlohmann::json;
-using stores::Store;
 
 constexpr std::size_t changes_max = 1000;
 
@@ -24,15 +23,11 @@ constexpr std::size_t changes_max = 1000;
 struct Call {
   const http::Request& request;
   Target target;
-  Store& store;
+  stores::Access& store;
   const stores::Collection* collection;  // Null: the verb has none.
-  access::Principal who;
-  Id trace;
+  const lambda::Caller& caller;
 
-  std::string resource() const { return resource(target.collection); }
-  std::string resource(std::string_view name) const {
-    return target.store + "/" + std::string(name);
-  }
+  stores::Cause cause() const { return caller.cause(); }
 };
 
 bool has_token(const http::Request& request, std::string_view token) {
@@ -57,24 +52,6 @@ http::Response unauthorized() {
   return response;
 }
 
-std::string_view action_of(Verb verb) {
-  switch (verb) {
-    case Verb::get:
-      return access::action::store_get;
-    case Verb::put:
-    case Verb::append:
-    case Verb::batch:  // Each of its writes is looked at by itself.
-      return access::action::store_put;
-    case Verb::erase:
-      return access::action::store_erase;
-    case Verb::query:
-      return access::action::store_query;
-    case Verb::changes:
-      return access::action::store_changes;
-  }
-  broken("a verb of the enumeration", __FILE__, __LINE__);
-}
-
 // A precondition that failed is told apart from other conflicts: its place is the collection.
 http::Response write_refusal(const Error& failed, const std::string& collection, bool conditional) {
   if (failed.code != Errc::conflict || !conditional || failed.at != collection) {
@@ -90,14 +67,10 @@ std::string_view collection_of(const stores::Write& write) {
 }  // namespace
 
 struct Data::Core {
-  Core(Scheduler& loop, stores::Stores& all, access::Guard& who_may)
-      : scheduler(loop), stores(all), guard(who_may) {}
+  Core(Scheduler& loop, stores::Stores& all) : scheduler(loop), stores(all) {}
 
   void dispatch(const lambda::Caller& caller, const http::Request& request,
                 http::Responder respond);
-  Result<void> permit(const Call& call, std::string_view action, const std::string& resource) {
-    return guard.check(call.who, action, resource, call.trace);
-  }
   void get(const Call& call, http::Responder respond);
   void query(const Call& call, http::Responder respond);
   Result<stores::Batch> one_write(const Call& call, bool& conditional);
@@ -105,22 +78,17 @@ struct Data::Core {
   void write_one(const Call& call, http::Responder respond);
   Result<stores::Batch> many_writes(const Call& call);
   void write_many(const Call& call, http::Responder respond);
-  bool may_see(const Call& call, std::string_view collection) const {
-    return guard.decide(call.who, access::action::store_changes, call.resource(collection)) ==
-           access::Reason::allowed;
-  }
   Result<data::ChangesAsked> changes_asked(const Call& call);
   void changes(const Call& call, http::Responder respond);
 
   Scheduler& scheduler;
   stores::Stores& stores;
-  access::Guard& guard;
   StringMap<data::Feed> feeds{};  // By store; made at the first use.
   bool stopping = false;
 };
 
-Data::Data(Scheduler& scheduler, stores::Stores& stores, access::Guard& guard)
-    : core_(std::make_unique<Core>(scheduler, stores, guard)) {}
+Data::Data(Scheduler& scheduler, stores::Stores& stores)
+    : core_(std::make_unique<Core>(scheduler, stores)) {}
 Data::~Data() = default;
 
 void Data::stop() {
@@ -159,21 +127,16 @@ void Data::Core::dispatch(const lambda::Caller& caller, const http::Request& req
   if (request.body.size() > data_body_bytes_max) {
     return respond(refusal(413, "invalid", "a body has at most 6 MB", "body"));
   }
-  const auto store = stores.find(target->store);
-  if (store == stores.end()) {
+  stores::Access* store = caller.stores->find(target->store);
+  if (store == nullptr) {
     return respond(refusal(404, "not_found", "the configuration has no such store", "store"));
   }
-  Call call{
-      request,     std::move(*target), *store->second, nullptr, {caller.function, caller.role},
-      caller.trace};
+  Call call{request, std::move(*target), *store, nullptr, caller};
   const bool whole = call.target.verb == Verb::batch || call.target.verb == Verb::changes;
   if (!whole) {
     call.collection = call.store.collection(call.target.collection);
     if (call.collection == nullptr) {
       return respond(refusal(404, "not_found", "the store has no such collection", "collection"));
-    }
-    if (auto may = permit(call, action_of(call.target.verb), call.resource()); !may) {
-      return respond(refusal(may.error()));
     }
   }
   switch (call.target.verb) {
@@ -194,7 +157,7 @@ void Data::Core::dispatch(const lambda::Caller& caller, const http::Request& req
 
 void Data::Core::get(const Call& call, http::Responder respond) {
   call.store.get(
-      call.target.collection, call.target.key, call.trace,
+      call.target.collection, call.target.key, call.cause(),
       [respond = std::move(respond)](Result<std::optional<stores::Record>> found) mutable {
         if (!found) return respond(refusal(found.error()));
         if (found.value()) return respond(data::record(*found.value()));
@@ -209,7 +172,7 @@ void Data::Core::query(const Call& call, http::Responder respond) {
     return data::query_of(body, *call.collection);
   }();
   if (!query) return respond(refusal(query.error()));
-  call.store.query(call.target.collection, std::move(query).value(), call.trace,
+  call.store.query(call.target.collection, std::move(query).value(), call.cause(),
                    [respond = std::move(respond)](Result<stores::Page> page) mutable {
                      respond(page ? data::page(page.value()) : refusal(page.error()));
                    });
@@ -239,7 +202,7 @@ Result<stores::Batch> Data::Core::one_write(const Call& call, bool& conditional)
   const Target& target = call.target;
   stores::Batch batch;
   PORTEIRO_TRY(batch.once_key,
-               data::once_key(call.who.name, call.request.header("Idempotency-Key")));
+               data::once_key(call.caller.function, call.request.header("Idempotency-Key")));
   if (target.verb == Verb::append) {
     PORTEIRO_TRY(json item, data::parse_body(call.request.body));
     batch.writes.emplace_back(
@@ -266,7 +229,7 @@ void Data::Core::write_one(const Call& call, http::Responder respond) {
   const bool creates =
       verb == Verb::append || (put != nullptr && put->expect.kind == stores::Expect::Kind::absent);
   const int status = verb == Verb::erase ? 204 : creates ? 201 : 200;
-  call.store.batch(std::move(batch).value(), call.trace,
+  call.store.batch(std::move(batch).value(), call.cause(),
                    [collection = call.target.collection, conditional, status,
                     respond = std::move(respond)](Result<stores::Committed> done) mutable {
                      if (!done) {
@@ -280,15 +243,12 @@ void Data::Core::write_one(const Call& call, http::Responder respond) {
 Result<stores::Batch> Data::Core::many_writes(const Call& call) {
   PORTEIRO_TRY(json body, data::parse_body(call.request.body));
   PORTEIRO_TRY(auto batch, data::batch_of(std::move(body)));
-  PORTEIRO_TRY(batch.once_key, data::once_key(call.who.name, batch.once_key));
+  PORTEIRO_TRY(batch.once_key, data::once_key(call.caller.function, batch.once_key));
   for (const stores::Write& write : batch.writes) {
     const std::string_view name = collection_of(write);
     if (call.store.collection(name) == nullptr) {
       return error(Errc::invalid, "the store has no such collection", "writes");
     }
-    const bool erases = std::holds_alternative<stores::write::Erase>(write);
-    PORTEIRO_TRY(permit(call, erases ? access::action::store_erase : access::action::store_put,
-                        call.resource(name)));
   }
   return batch;
 }
@@ -296,7 +256,7 @@ Result<stores::Batch> Data::Core::many_writes(const Call& call) {
 void Data::Core::write_many(const Call& call, http::Responder respond) {
   auto batch = many_writes(call);
   if (!batch) return respond(refusal(batch.error()));
-  call.store.batch(std::move(batch).value(), call.trace,
+  call.store.batch(std::move(batch).value(), call.cause(),
                    [respond = std::move(respond)](Result<stores::Committed> done) mutable {
                      respond(done ? data::batch_written(done.value()) : refusal(done.error()));
                    });
@@ -304,19 +264,14 @@ void Data::Core::write_many(const Call& call, http::Responder respond) {
 
 // A role sees the changes of the collections it may see, and is denied when it may see none.
 Result<data::ChangesAsked> Data::Core::changes_asked(const Call& call) {
-  const auto& collections = call.store.options().collections;
-  const bool sees_any = std::any_of(collections.begin(), collections.end(),
-                                    [&](const auto& each) { return may_see(call, each.name); });
-  if (!sees_any) {
-    PORTEIRO_TRY(permit(call, access::action::store_changes, call.resource("*")));
-  }
+  PORTEIRO_TRY(call.store.follow(call.cause()));
   data::ChangesAsked asked;
   const auto read = [&](const char* name, std::uint64_t usual, std::uint64_t least,
                         std::uint64_t most) {
     return data::number_of(call.request, name, usual, least, most);
   };
   if (call.request.query_value("after") == "latest") {
-    asked.after = call.store.last_sequence();
+    asked.after = stores.find(call.target.store)->second->last_sequence();
   } else {
     PORTEIRO_TRY(asked.after, read("after", 0, 0, ~std::uint64_t{0}));
   }
@@ -324,10 +279,9 @@ Result<data::ChangesAsked> Data::Core::changes_asked(const Call& call) {
   constexpr std::uint64_t wait_max = data_wait_max / std::chrono::seconds(1);
   PORTEIRO_TRY(const std::uint64_t wait, read("wait", 0, 0, wait_max));
   if (!stopping) asked.wait = std::chrono::seconds(wait);
-  asked.may_see = [this, store = call.target.store, function = std::string(call.who.name),
-                   role = std::string(call.who.role)](std::string_view collection) {
-    return guard.decide({function, role}, access::action::store_changes,
-                        store + "/" + std::string(collection)) == access::Reason::allowed;
+  asked.may_see = [&store = call.store,
+                   purpose = call.caller.purpose](std::string_view collection) {
+    return store.may_follow(collection, purpose);
   };
   return asked;
 }
@@ -336,7 +290,10 @@ void Data::Core::changes(const Call& call, http::Responder respond) {
   auto asked = changes_asked(call);
   if (!asked) return respond(refusal(asked.error()));
   asked.value().respond = std::move(respond);
-  const auto feed = feeds.try_emplace(call.target.store, scheduler, call.store).first;
+  const auto feed = feeds
+                        .try_emplace(call.target.store, scheduler,
+                                     *stores.find(call.target.store)->second)
+                        .first;
   feed->second.ask(std::move(asked).value());
 }
 

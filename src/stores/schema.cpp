@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "porteiro/base/format.hpp"
+#include "porteiro/stores/mask.hpp"
 
 namespace porteiro::stores {
 
@@ -165,6 +166,14 @@ Result<Field> read_field(const std::string& name, const json& described) {
                    name + ".class");
     }
     field.field_class = found->value;
+  }
+  field.mask = text_member(described, "mask");
+  if (!field.mask.empty() && (!is_mask(field.mask) || !is_protected(field))) {
+    return error(Errc::invalid,
+                 is_protected(field) ? "a mask is all, initials, first:N, last:N, email or digits, "
+                                       "with N from 1 to 9"
+                                     : "only sensitive and restricted fields have a `mask`",
+                 name + ".mask");
   }
   const bool by_key = field.type == Type::reference || field.type == Type::token;
   if (by_key && is_protected(field)) {

@@ -24,6 +24,8 @@ class TieredStore final : public Store {
            Done<std::optional<Record>> done) override;
   void query(std::string_view collection, Query query, Id trace, Done<Page> done) override;
   Result<std::string> known_key(std::string_view collection, std::string_view key) const override;
+  Result<std::string> known_value(std::string_view collection, std::string_view field,
+                                  std::string_view value) const override;
   void batch(Batch batch, Id trace, Done<Committed> done) override;
   void erase_subject(std::string_view token_name, std::string_view token, Id trace,
                      Done<std::vector<Erasure>> done) override;

@@ -215,7 +215,7 @@ Result<Record> TieredStore::open_record(const Plan& plan, StoredRow& row, Subjec
   PORTEIRO_TRY(const std::string sensitive, open_box(plan, row, Class::sensitive, key));
   PORTEIRO_TRY(const std::string restricted, open_box(plan, row, Class::restricted, key));
   std::string document = splice(plan, row, sensitive, restricted);
-  return Record{std::move(row.key), row.version, std::move(document)};
+  return Record{std::move(row.key), row.version, std::move(document), std::move(row.subject)};
 }
 
 void TieredStore::answer(std::unique_ptr<PageRead> read) {

@@ -138,6 +138,15 @@ Result<std::string> TieredStore::known_key(std::string_view collection,
   return write_key(*known, key);
 }
 
+Result<std::string> TieredStore::known_value(std::string_view collection, std::string_view field,
+                                             std::string_view value) const {
+  const Plan* known = plan(collection);
+  if (known == nullptr) return no_collection(collection);
+  const FieldPlan* of = known->field(field);
+  if (of == nullptr) return error(Errc::invalid, "the collection has no such field");
+  return lookup_text(*of, value, dependencies_.tokens);
+}
+
 // Asks for the keys its boxes need, in the order of its writes.
 void TieredStore::claim_keys(const Job& job) {
   job->waiting = 1;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "porteiro/base/json_scan.hpp"
+#include "porteiro/lambda/event_data.hpp"
 #include "porteiro/lambda/function.hpp"
 
 namespace {
@@ -41,15 +42,15 @@ const char* band_of(int score) {
   return score <= 300 ? "low" : score <= 500 ? "regular" : score <= 700 ? "good" : "excellent";
 }
 
-void save(json profile, std::string once_key, stores::Store& store, Id trace,
+void save(json profile, const events::Event& asked, stores::Access& store,
           lambda::Completion done) {
   const int score = score_of(profile);
   profile["score"] = score;
   profile["model"] = model;
   stores::Batch batch;
   batch.writes.emplace_back(stores::write::Put{"profile", std::move(profile), {}});
-  batch.once_key = std::move(once_key);
-  store.batch(std::move(batch), trace,
+  batch.once_key = to_text(asked.id) + "score";
+  store.batch(std::move(batch), lambda::cause_of(asked),
               [score, done = std::move(done)](Result<stores::Committed> committed) mutable {
                 if (!committed) return done(committed.error());
                 const json reply{{"score", score}, {"band", band_of(score)}, {"model", model}};
@@ -60,21 +61,19 @@ void save(json profile, std::string once_key, stores::Store& store, Id trace,
 void score(std::shared_ptr<const lambda::Invocation> invocation, lambda::Services& services,
            lambda::Completion done) {
   const events::Event& event = invocation->event();
-  const auto place = services.stores.find("B");
+  stores::Access* store = services.stores.find("B");
   const auto raw = find_member(event.data, "path.cpf");
   const std::optional<std::string> token = raw ? string_value(*raw) : std::nullopt;
-  if (place == services.stores.end() || !token) {
+  if (store == nullptr || !token) {
     return done(error(Errc::invalid, "score needs a store B and a path parameter cpf"));
   }
-  stores::Store& store = *place->second;
-  store.get("profile", *token, event.correlation,
-            [&store, invocation,
+  store->get("profile", *token, lambda::cause_of(event),
+            [store, invocation,
              done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
               if (!found) return done(found.error());
               if (!found.value()) return done(error(Errc::not_found, "no profile to score"));
-              const events::Event& asked = invocation->event();
-              save(json::parse(found.value()->document), to_text(asked.id) + "score", store,
-                   asked.correlation, std::move(done));
+              save(json::parse(found.value()->document), invocation->event(), *store,
+                   std::move(done));
             });
 }
 

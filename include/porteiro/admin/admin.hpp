@@ -4,7 +4,9 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "porteiro/base/http.hpp"
 #include "porteiro/events/event_log.hpp"
@@ -22,6 +24,8 @@ struct Hooks {
   std::function<void(std::string_view token_name, std::string_view value,
                      UniqueFunction<void(Result<std::string>)>)>
       erase{};
+  // The newest entries of the audit log, as JSON objects, the oldest first. May be empty: none.
+  std::function<std::vector<std::string>(std::size_t count)> audit{};
 };
 
 class Admin {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "porteiro/access/access.hpp"
+#include "porteiro/audit/audit.hpp"
 #include "porteiro/events/envelopes.hpp"
 #include "porteiro/gateway/gateway.hpp"
 #include "porteiro/journal/journal.hpp"
@@ -22,6 +23,8 @@ namespace porteiro::emulator {
 
 struct FunctionDefinition {
   lambda::FunctionOptions options;
+  std::string role{};  // What it may do with the stores and the keys; empty: nothing.
+  access::Zone zone = access::Zone::private_zone;
   std::string with{};                                 // JSON text, for one in this process. Or:
   std::optional<lambda::ExternalOptions> external{};  // One that runs outside.
 };
@@ -57,6 +60,8 @@ struct Options {
   std::vector<access::Role> roles;
   access::Layers layers;
   events::EnvelopeOptions envelopes;
+  audit::Options audit;   // Its directory is below data_directory.
+  std::string audit_key;  // Signs the checkpoints; empty: they are not signed.
   std::string developer_role;  // Of requests at the inside port; empty: none.
   std::vector<FunctionDefinition> functions;
   lambda::Surroundings surroundings;           // Of those outside; the caller adds `path`.

@@ -91,6 +91,9 @@ class Sealer {
   // Errors: corrupt (damaged, or another context); not_found (its subject was erased); those of
   // KeyCache::unwrap.
   void unseal(std::string sealed, const EncryptionContext& context, Id trace, Done done);
+  // The name of the KMS key that a sealed text is under, as it says itself: whether that is true
+  // only unseal() finds. Empty: it says none.
+  static std::string_view key_of(std::string_view sealed);
 
  private:
   KeyCache& cache_;

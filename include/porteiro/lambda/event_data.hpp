@@ -17,6 +17,9 @@ std::optional<std::string> member(const events::Event& event, std::string_view p
 // The value of the route's first path parameter; nullopt: it has none.
 std::optional<std::string> first_path_parameter(const events::Event& event);
 
+// What an access to the stores is for. Views into the event.
+stores::Cause cause_of(const events::Event& event);
+
 // What a sealed body is bound to: who seals one gives the same.
 kms::EncryptionContext sealing_context(const events::Event& event);
 

@@ -51,7 +51,6 @@ struct ExternalOptions {
   std::uint32_t memory_mib = 128;  // Told to the function; not enforced.
   Isolation isolation = Isolation::none;
   std::vector<ServedRoute> routes{};
-  std::string role{};  // Of the config: what it may do with the stores; empty: nothing.
 };
 
 inline constexpr std::string_view data_path = "/data";  // Of the data API, at a worker's port.
@@ -59,11 +58,16 @@ inline constexpr std::string_view data_path = "/data";  // Of the data API, at a
 // A worker to whoever answers it at its port beside the Runtime API.
 struct Caller {
   std::string function{};  // Its name, without a version.
-  std::string role{};      // Of the config; empty: none.
+  stores::Accesses* stores = nullptr;  // As the function reaches them. Outlives its workers.
   std::string token{};     // Of this worker alone: PORTEIRO_DATA_TOKEN. Never logged.
   bool active = true;      // It starts, or an invocation of it runs.
-  Id trace{};              // Of that invocation.
-  std::size_t calls = 0;   // Unanswered; counted by who answers.
+  // Of the events of that invocation: what all of them say; masked when one of them is.
+  Id trace{};
+  std::string purpose{}, client{};
+  bool masked = false;
+  std::size_t calls = 0;  // Unanswered; counted by who answers.
+
+  stores::Cause cause() const { return {trace, purpose, client, masked}; }
 };
 
 // What clients of the queue service know of a delivery beside its content.

@@ -12,19 +12,20 @@
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/events/event.hpp"
-#include "porteiro/kms/key_cache.hpp"
+#include "porteiro/kms/tokens.hpp"
 #include "porteiro/queue/message.hpp"
-#include "porteiro/stores/store.hpp"
+#include "porteiro/lambda/sealing.hpp"
+#include "porteiro/stores/access.hpp"
 #include "porteiro/telemetry/telemetry.hpp"
 
 namespace porteiro::lambda {
 
-// What functions may use. Borrowed; outlives every invocation.
+// What a function may use, under its own role. Borrowed; outlives every invocation.
 struct Services {
   Environment& environment;
   telemetry::Telemetry& telemetry;
-  stores::Stores& stores;
-  kms::Sealer& sealer;
+  stores::Accesses& stores;
+  Sealing& sealer;
   kms::Tokens& tokens;
 };
 

@@ -41,8 +41,8 @@ inline constexpr std::size_t waiting_max = 10'000;  // Invocations of one functi
 
 class Functions final : public Mappings {
  public:
-  // Borrows the queues.
-  Functions(Services services, telemetry::Telemetry& telemetry, queue::Queues& queues);
+  // Borrows all.
+  Functions(Environment& environment, telemetry::Telemetry& telemetry, queue::Queues& queues);
   ~Functions() override;  // What runs is abandoned. Not to be called from a completion.
 
   // Errors: conflict (the name exists), invalid (an option out of bounds).

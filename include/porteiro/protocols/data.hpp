@@ -4,7 +4,6 @@
 #pragma once
 #include <memory>
 
-#include "porteiro/access/access.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/base/scheduler.hpp"
 #include "porteiro/lambda/external.hpp"
@@ -21,8 +20,8 @@ inline constexpr Duration data_wait_max = std::chrono::seconds(20);  // For chan
 
 class Data {
  public:
-  // Borrows all.
-  Data(Scheduler& scheduler, stores::Stores& stores, access::Guard& guard);
+  // Borrows both; `stores` is for their feeds of changes, all else goes the caller's way.
+  Data(Scheduler& scheduler, stores::Stores& stores);
   ~Data();
 
   // Answers everything, errors as RFC 9457 problems with a member `code`. May answer at once.

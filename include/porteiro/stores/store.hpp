@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "porteiro/access/access.hpp"
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/id.hpp"
 #include "porteiro/base/latency.hpp"
@@ -25,6 +26,8 @@ struct StoreOptions {
   std::string key;                // The KMS key of the boxes; empty: no protected fields allowed.
   LatencyModel read, write;       // Apply when Environment::modelled.
   std::vector<Collection> collections;
+  access::Zone zone = access::Zone::data_zone;
+  bool audit = false;  // Access by functions is recorded, and needs a purpose: see access.hpp.
   std::size_t writes_max = 10'000;  // Waiting for a commit; more are refused (limit_exceeded).
   // The subjects' keys kept unwrapped in memory: how long, and how many (the least recently used
   // one goes). The age is that of the branch keys' cache.
@@ -41,6 +44,7 @@ struct Record {
   std::string key;
   std::uint64_t version = 0;
   std::string document;  // A JSON object as text: the key field and every field the record has.
+  std::string subject{};  // Whose data it is, as a token where that has one; may be empty.
 };
 struct Page {
   std::vector<Record> records;
@@ -107,6 +111,9 @@ class Store {
   // Errors: invalid.
   virtual Result<std::string> known_key(std::string_view collection,
                                         std::string_view key) const = 0;
+  // The same of another field's value, such as the subject's. Errors: invalid.
+  virtual Result<std::string> known_value(std::string_view collection, std::string_view field,
+                                          std::string_view value) const = 0;
   // All or nothing, durable as configured when `done` runs; committed in the order of the calls.
   // Committed::versions has one entry a write. A reference is given in clear or as its token; a
   // protected key must be given in clear. Erasing the record that names a data subject destroys

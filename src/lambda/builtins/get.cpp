@@ -16,7 +16,7 @@ struct Include {
 
 // A record with its includes, one after the other, page by page.
 struct Gathering {
-  stores::Store& store;
+  stores::Access& store;
   const std::vector<Include>& includes;
   SharedEvent event;
   Completion done;
@@ -56,9 +56,9 @@ void gather(std::unique_ptr<Gathering> g, std::string after) {
   query.filters.push_back({include.field, stores::Comparison::equal, g->key});
   query.limit = stores::query_limit_max;
   query.after = std::move(after);
-  stores::Store& store = g->store;
-  const Id trace = g->event->correlation;
-  store.query(include.collection, std::move(query), trace,
+  stores::Access& store = g->store;
+  const SharedEvent event = g->event;
+  store.query(include.collection, std::move(query), cause_of(*event),
               [g = std::move(g)](Result<stores::Page> page) mutable {
                 if (!page) return g->done(page.error());
                 add_page(std::move(g), std::move(page).value());
@@ -67,7 +67,7 @@ void gather(std::unique_ptr<Gathering> g, std::string after) {
 
 class Get final : public PerEvent {
  public:
-  Get(Services& services, stores::Store& store, std::string collection, Key key,
+  Get(Services& services, stores::Access& store, std::string collection, Key key,
       std::vector<Include> includes)
       : services_(services),
         store_(store),
@@ -90,8 +90,8 @@ class Get final : public PerEvent {
 
   void get(SharedEvent event, Result<std::string> key, Completion done) {
     if (!key) return done(key.error());
-    const Id trace = event->correlation;
-    store_.get(collection_, key.value(), trace,
+    const stores::Cause cause = cause_of(*event);  // Of the event, which the completion keeps.
+    store_.get(collection_, key.value(), cause,
                [this, event = std::move(event),
                 done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
                  if (!found) return done(found.error());
@@ -110,14 +110,14 @@ class Get final : public PerEvent {
   }
 
   Services& services_;
-  stores::Store& store_;
+  stores::Access& store_;
   const std::string collection_;
   const Key key_;
   const std::vector<Include> includes_;
 };
 
 // The field of `child` by which records are found that refer to `parent`.
-Result<Include> make_include(const stores::Store& store, const stores::Collection& parent,
+Result<Include> make_include(const stores::Access& store, const stores::Collection& parent,
                              std::string member, const nlohmann::json& name) {
   if (!name.is_string()) return wrong("has to name a collection", "include/" + member);
   PORTEIRO_TRY(const stores::Collection* child,
@@ -131,7 +131,7 @@ Result<Include> make_include(const stores::Store& store, const stores::Collectio
                "include/" + member);
 }
 
-Result<std::vector<Include>> make_includes(const With& with, const stores::Store& store,
+Result<std::vector<Include>> make_includes(const With& with, const stores::Access& store,
                                            const stores::Collection& parent) {
   std::vector<Include> includes;
   if (!with.has("include")) return includes;
@@ -156,7 +156,7 @@ Result<std::unique_ptr<Function>> make_get(const Definition& definition) {
   const With with(definition);
   PORTEIRO_TRY(with.only({"store", "collection", "key", "include", "purpose"}));
   PORTEIRO_TRY(with.text("purpose", {}));
-  PORTEIRO_TRY(stores::Store * store, with.store(definition.services));
+  PORTEIRO_TRY(stores::Access * store, with.store(definition.services));
   PORTEIRO_TRY(const stores::Collection* collection, with.collection(*store));
   PORTEIRO_TRY(std::string key, with.path("key", {}));
   PORTEIRO_TRY(auto includes, make_includes(with, *store, *collection));

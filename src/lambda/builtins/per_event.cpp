@@ -114,8 +114,8 @@ void WriteReply::operator()(Result<stores::Committed> committed) {
     const stores::Change& first = written.changes.front();
     return done(reply_of(status, first.key, first.version));
   }
-  const Id trace = event->correlation;
-  store.get(collection, key, trace,
+  const SharedEvent of = event;  // `done` may be the last to hold it.
+  store.find(collection, key, cause_of(*of),
             [status = repeated_status,
              done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
               if (!found) return done(found.error());

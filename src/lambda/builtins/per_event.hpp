@@ -50,7 +50,7 @@ Result<Reply> write_failed(const Error& failed);
 // the store's form, which is a token where the key is restricted. An earlier delivery may have done
 // the write, whose answer nobody got: then the record is asked for what it would have been.
 struct WriteReply {
-  stores::Store& store;
+  stores::Access& store;
   std::string collection, key;
   int status;           // Of a write done now.
   int repeated_status;  // Of one done before.

@@ -45,7 +45,7 @@ bool absent(const json& document, const std::string& field) {
 
 class Put final : public PerEvent {
  public:
-  Put(const Definition& definition, stores::Store& store, Settings settings)
+  Put(const Definition& definition, stores::Access& store, Settings settings)
       : name_(definition.name),
         services_(definition.services),
         store_(store),
@@ -74,7 +74,7 @@ class Put final : public PerEvent {
     if (const auto found = first.document.find(field); found != first.document.end()) {
       key = found->is_string() ? found->get<std::string>() : found->dump();
     }
-    const Id trace = event->correlation;
+    const stores::Cause cause = cause_of(*event);  // Of the event, which the completion keeps.
     const bool again = as_new && !settings_.absent;
     WriteReply reply{store_,
                      first.collection,
@@ -83,7 +83,7 @@ class Put final : public PerEvent {
                      settings_.absent ? 201 : 200,
                      std::move(event),
                      std::move(done)};
-    store_.batch(std::move(batch).value(), trace,
+    store_.batch(std::move(batch).value(), cause,
                  [this, reply = std::move(reply), body = std::move(body),
                   again](Result<stores::Committed> committed) mutable {
                    const bool there = !committed && committed.error().code == Errc::conflict;
@@ -157,7 +157,7 @@ class Put final : public PerEvent {
 
   const std::string name_;
   Services& services_;
-  stores::Store& store_;
+  stores::Access& store_;
   const Settings settings_;
 };
 
@@ -167,7 +167,7 @@ Result<std::unique_ptr<Function>> make_put(const Definition& definition) {
   const With with(definition);
   PORTEIRO_TRY(
       with.only({"store", "collection", "split", "key", "from", "link", "defaults", "expect"}));
-  PORTEIRO_TRY(stores::Store * store, with.store(definition.services));
+  PORTEIRO_TRY(stores::Access * store, with.store(definition.services));
   Settings settings;
   PORTEIRO_TRY(settings.parts, read_parts(with, *store));
   PORTEIRO_TRY(std::string key, with.path("key", {}));

@@ -39,7 +39,7 @@ Result<json> typed(const Condition& condition, std::string text) {
 
 class Find final : public PerEvent {
  public:
-  Find(Services& services, stores::Store& store, std::string collection,
+  Find(Services& services, stores::Access& store, std::string collection,
        std::vector<Condition> where, bool descending, std::size_t limit)
       : services_(services),
         store_(store),
@@ -62,7 +62,7 @@ class Find final : public PerEvent {
   void find(const events::Event& event, const json& body, Completion done) {
     auto query = make_query(event, body);
     if (!query) return done(query.error());
-    store_.query(collection_, std::move(query).value(), event.correlation,
+    store_.query(collection_, std::move(query).value(), cause_of(event),
                  [done = std::move(done)](Result<stores::Page> page) mutable {
                    if (!page) return done(page.error());
                    done(reply_of(page.value()));
@@ -104,7 +104,7 @@ class Find final : public PerEvent {
   }
 
   Services& services_;
-  stores::Store& store_;
+  stores::Access& store_;
   const std::string collection_;
   const std::vector<Condition> where_;
   const bool needs_body_;
@@ -179,7 +179,7 @@ Result<std::vector<Condition>> read_where(const With& with, const stores::Collec
 Result<std::unique_ptr<Function>> make_query(const Definition& definition) {
   const With with(definition);
   PORTEIRO_TRY(with.only({"store", "collection", "where", "order", "limit"}));
-  PORTEIRO_TRY(stores::Store * store, with.store(definition.services));
+  PORTEIRO_TRY(stores::Access * store, with.store(definition.services));
   PORTEIRO_TRY(const stores::Collection* collection, with.collection(*store));
   PORTEIRO_TRY(auto where, read_where(with, *collection));
   PORTEIRO_TRY(const std::string order, with.text("order", "asc"));

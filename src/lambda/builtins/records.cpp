@@ -9,7 +9,7 @@ namespace {
 
 class Append final : public PerEvent {
  public:
-  Append(const Definition& definition, stores::Store& store, std::string collection, Key key,
+  Append(const Definition& definition, stores::Access& store, std::string collection, Key key,
          std::string field)
       : name_(definition.name),
         services_(definition.services),
@@ -34,15 +34,15 @@ class Append final : public PerEvent {
     batch.once_key = once_key(*event, name_);
     batch.writes.emplace_back(
         stores::write::Append{collection_, key.value(), field_, std::move(item)});
-    const Id trace = event->correlation;
-    store_.batch(std::move(batch), trace,
+    const stores::Cause cause = cause_of(*event);  // Of the event, which the completion keeps.
+    store_.batch(std::move(batch), cause,
                  WriteReply{store_, collection_, std::move(key).value(), 201, 201, std::move(event),
                             std::move(done)});
   }
 
   const std::string name_;
   Services& services_;
-  stores::Store& store_;
+  stores::Access& store_;
   const std::string collection_;
   const Key key_;
   const std::string field_;
@@ -50,7 +50,7 @@ class Append final : public PerEvent {
 
 class Delete final : public PerEvent {
  public:
-  Delete(const Definition& definition, stores::Store& store, std::string collection, Key key)
+  Delete(const Definition& definition, stores::Access& store, std::string collection, Key key)
       : name_(definition.name),
         services_(definition.services),
         store_(store),
@@ -72,7 +72,7 @@ class Delete final : public PerEvent {
     stores::Batch batch;
     batch.once_key = once_key(event, name_);
     batch.writes.emplace_back(stores::write::Erase{collection_, std::move(key).value(), {}});
-    store_.batch(std::move(batch), event.correlation,
+    store_.batch(std::move(batch), cause_of(event),
                  [done = std::move(done)](Result<stores::Committed> committed) mutable {
                    if (committed) return done(Reply{204, {}, {}});
                    done(write_failed(committed.error()));
@@ -81,7 +81,7 @@ class Delete final : public PerEvent {
 
   const std::string name_;
   Services& services_;
-  stores::Store& store_;
+  stores::Access& store_;
   const std::string collection_;
   const Key key_;
 };
@@ -91,7 +91,7 @@ class Delete final : public PerEvent {
 Result<std::unique_ptr<Function>> make_append(const Definition& definition) {
   const With with(definition);
   PORTEIRO_TRY(with.only({"store", "collection", "key", "field"}));
-  PORTEIRO_TRY(stores::Store * store, with.store(definition.services));
+  PORTEIRO_TRY(stores::Access * store, with.store(definition.services));
   PORTEIRO_TRY(const stores::Collection* collection, with.collection(*store));
   PORTEIRO_TRY(std::string key, with.path("key", {}));
   PORTEIRO_TRY(std::string name, with.text("field"));
@@ -109,7 +109,7 @@ Result<std::unique_ptr<Function>> make_append(const Definition& definition) {
 Result<std::unique_ptr<Function>> make_delete(const Definition& definition) {
   const With with(definition);
   PORTEIRO_TRY(with.only({"store", "collection", "key"}));
-  PORTEIRO_TRY(stores::Store * store, with.store(definition.services));
+  PORTEIRO_TRY(stores::Access * store, with.store(definition.services));
   PORTEIRO_TRY(const stores::Collection* collection, with.collection(*store));
   PORTEIRO_TRY(std::string key, with.path("key", {}));
   return std::unique_ptr<Function>(

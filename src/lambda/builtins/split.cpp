@@ -68,7 +68,7 @@ std::string Part::place() const {
   return place;
 }
 
-Result<std::vector<Part>> read_parts(const With& with, const stores::Store& store) {
+Result<std::vector<Part>> read_parts(const With& with, const stores::Access& store) {
   std::vector<Part> parts;
   if (with.has("split") == with.has("collection")) {
     return wrong("give either `collection` or `split`", "split");

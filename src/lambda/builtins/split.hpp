@@ -15,7 +15,7 @@ struct Part {
 };
 
 // From `split` or `collection`; the parts nearer to the root come first. Errors: invalid.
-Result<std::vector<Part>> read_parts(const With& with, const stores::Store& store);
+Result<std::vector<Part>> read_parts(const With& with, const stores::Access& store);
 
 // The records of each part; what they are made of is taken out of the document. Absent parts have
 // none. Errors: invalid, at the place in the body.

@@ -72,19 +72,19 @@ Result<std::string> With::path(const char* name, std::string otherwise) const {
   return path;
 }
 
-Result<stores::Store*> With::store(const Services& services) const {
+Result<stores::Access*> With::store(const Services& services) const {
   PORTEIRO_TRY(const std::string name, text("store"));
-  const auto found = services.stores.find(name);
-  if (found == services.stores.end()) return wrong("there is no store " + name, "store");
-  return found->second.get();
+  stores::Access* store = services.stores.find(name);
+  if (store == nullptr) return wrong("there is no store " + name, "store");
+  return store;
 }
 
-Result<const stores::Collection*> With::collection(const stores::Store& store) const {
+Result<const stores::Collection*> With::collection(const stores::Access& store) const {
   PORTEIRO_TRY(const std::string name, text("collection"));
   return find_collection(store, name, "collection");
 }
 
-Result<const stores::Collection*> find_collection(const stores::Store& store, std::string_view name,
+Result<const stores::Collection*> find_collection(const stores::Access& store, std::string_view name,
                                                   const std::string& member) {
   const stores::Collection* collection = store.collection(name);
   if (collection == nullptr) {

@@ -26,8 +26,8 @@ class With {
   // A member path into the event's data; `otherwise` when it is not given.
   Result<std::string> path(const char* name, std::string otherwise) const;
 
-  Result<stores::Store*> store(const Services& services) const;  // By "store".
-  Result<const stores::Collection*> collection(const stores::Store& store) const;
+  Result<stores::Access*> store(const Services& services) const;  // By "store".
+  Result<const stores::Collection*> collection(const stores::Access& store) const;
 
  private:
   const nlohmann::json& with_;
@@ -40,7 +40,7 @@ bool is_event_path(std::string_view path);
 bool in_body(std::string_view path);  // Then a sealed body has to be opened for it.
 
 // The collection `name` of the store; `member` is where the config names it.
-Result<const stores::Collection*> find_collection(const stores::Store& store, std::string_view name,
+Result<const stores::Collection*> find_collection(const stores::Access& store, std::string_view name,
                                                   const std::string& member);
 
 }  // namespace porteiro::lambda::builtins

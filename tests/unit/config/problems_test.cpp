@@ -168,10 +168,10 @@ const Bad bad_configs[] = {
                                    {"do": "store:get", "on": "D/profile"},
                                    {"do": "store:*", "on": "C/trail"},
                                    {"do": "store:read", "on": "B/*"},
-                                   {"do": "kms:Decrypt", "on": "*"},
+                                   {"do": "kms:Sign", "on": "*"},
                                    {"do": "store:*", "on": "B"},
-                                   {"on": "*", "purpose": ["x"]}]}},
-         "functions": {"f": {"command": ["x"], "role": "rr"}, "g": {"builtin": "echo", "role": "r"}}})",
+                                   {"on": "*", "purposes": ["x"]}]}},
+         "functions": {"f": {"command": ["x"], "role": "rr"}, "g": {"builtin": "echo", "role": "rrr"}}})",
      "f: /functions/f/role: \"rr\" is not defined in /roles; did you mean \"r\"?\n"
      "f: /functions/g/role: \"role\" does not go with \"builtin\"\n"
      "f: /roles/r/allow/0/on: \"B/profil\" is not defined in /stores/B/collections; did you mean "

@@ -155,8 +155,8 @@ TEST_CASE("function options: roles, and the one that a function names") {
   REQUIRE(roles[1].rules.size() == 2);
   CHECK(roles[1].rules[1].action == "store:query");
   CHECK(roles[1].rules[1].resource == "B/*");
-  CHECK(options.value().functions[0].external->role == "reader");
-  CHECK(options.value().functions[1].external->role.empty());
+  CHECK(options.value().functions[0].role == "reader");
+  CHECK(options.value().functions[1].role.empty());
 }
 
 }  // namespace porteiro::emulator

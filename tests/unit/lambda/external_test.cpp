@@ -93,13 +93,12 @@ TEST_CASE("external: the data API knows its caller, with a token of its own that
     Id trace;
   };
   std::vector<Call> calls;
-  o.external.role = "reader";
   o.external.version = "3";
   o.external.environment = {{"PORTEIRO_DATA_TOKEN", "mine"}, {"PORTEIRO_DATA_URL", "mine"}};
   o.surroundings.data = [&](const std::shared_ptr<Caller>& caller, const http::Request& request,
                             http::Responder respond) {
     CHECK(caller->function == "f");
-    CHECK(caller->role == "reader");
+    CHECK(caller->stores->asker().role == "all");
     calls.push_back({std::string(request.target), caller->token, caller->active, caller->trace});
     respond({.status = 200, .body = "{}"});
   };

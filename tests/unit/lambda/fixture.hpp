@@ -55,8 +55,8 @@ struct Bench {
     REQUIRE(ready);
     open_stores();
     services = std::make_unique<Services>(
-        Services{world.environment, telemetry, stores, *sealer, *tokens});
-    functions = std::make_unique<Functions>(*services, telemetry, *queues);
+        Services{world.environment, telemetry, reach, opener.emplace(*sealer, guard, reach.asker()), *tokens});
+    functions = std::make_unique<Functions>(world.environment, telemetry, *queues);
     add_builtins(registry);
   }
 
@@ -154,6 +154,10 @@ struct Bench {
   std::unique_ptr<kms::Sealer> sealer;
   std::unique_ptr<kms::Tokens> tokens;
   stores::Stores stores;
+  // What the functions of tests may do: everything.
+  access::Guard guard{{{"all", {{"store:*", "*"}, {"kms:*", "*"}}}}, world.scheduler, telemetry};
+  stores::Accesses reach{stores, guard, world.scheduler, {"function", "all"}};
+  std::optional<Sealing> opener;
   std::unique_ptr<Services> services;
   std::unique_ptr<Functions> functions;
   Registry registry;

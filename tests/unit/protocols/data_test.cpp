@@ -32,13 +32,14 @@ struct Answer {
 struct Data1 {
   explicit Data1(std::vector<access::Rule> rules = {{"store:*", "*"}})
       : guard({{"r", std::move(rules)}}, b.world.scheduler, b.telemetry),
-        data(b.world.scheduler, b.stores, guard) {
+        data(b.world.scheduler, b.stores) {
     *caller = worker("f");
   }
-  static lambda::Caller worker(const std::string& function) {
+  lambda::Caller worker(const std::string& function, const std::string& role = "r") {
     lambda::Caller caller;
     caller.function = function;
-    caller.role = "r";
+    caller.stores = &reaches.emplace_back(b.stores, guard, b.world.scheduler,
+                                          stores::Asker{function, role});
     caller.token = "token-of-this-worker";
     caller.trace = Id{7, 7};
     return caller;
@@ -82,6 +83,7 @@ struct Data1 {
 
   Bench b;
   access::Guard guard;
+  std::deque<stores::Accesses> reaches;
   Data data;
   std::shared_ptr<lambda::Caller> caller = std::make_shared<lambda::Caller>();
   const char* authorization = "Bearer token-of-this-worker";
@@ -357,9 +359,9 @@ TEST_CASE("data: the role decides, and a denial is told") {
     CHECK(answer.code() == "denied");
     return answer.document()["detail"].get<std::string>();
   };
-  CHECK(denied("GET", std::string("A/debt/") + loan) ==
-        "the function f may not do store:get on A/debt: its role r allows that action on other "
-        "resources only");
+  CHECK(denied("GET", std::string("A/debt/") + loan) == "this is not allowed; the log says why");
+  CHECK(d.notes().find("the function f may not do store:get on A/debt: its role r allows that "
+                       "action on other resources only") != std::string::npos);
   denied("DELETE", path);
   denied("POST", "A/person/query");
   denied("GET", "A/changes");
@@ -382,10 +384,11 @@ TEST_CASE("data: the role decides, and a denial is told") {
 
 TEST_CASE("data: a function without a role may do nothing") {
   Data1 d;
-  d.caller->role.clear();
+  *d.caller = d.worker("f", "");
   const Answer answer = d.ask("GET", std::string("A/person/") + cpf);
   CHECK(answer.status == 403);
-  CHECK(answer.body.find("it has no role in the configuration") != std::string::npos);
+  CHECK(answer.body.find("role") == std::string::npos);
+  CHECK(d.notes().find("it has no role in the configuration") != std::string::npos);
 }
 
 TEST_CASE("data: the change feed, of the collections that the role sees") {
@@ -410,7 +413,7 @@ TEST_CASE("data: the change feed, of the collections that the role sees") {
   CHECK(all.ask("GET", "A/changes?limit=0").field() == "limit");
   CHECK(all.ask("GET", "A/changes?wait=21").field() == "wait");
 
-  all.caller->role = "";
+  *all.caller = all.worker("f", "");
   CHECK(all.ask("GET", "A/changes").status == 403);
 }
 

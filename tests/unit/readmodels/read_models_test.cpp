@@ -349,6 +349,10 @@ struct FickleStore final : stores::Store {
   Result<std::string> known_key(std::string_view collection, std::string_view key) const override {
     return inner.known_key(collection, key);
   }
+  Result<std::string> known_value(std::string_view collection, std::string_view field,
+                                  std::string_view value) const override {
+    return inner.known_value(collection, field, value);
+  }
   void batch(stores::Batch batch, Id trace, Done<stores::Committed> done) override {
     inner.batch(std::move(batch), trace, std::move(done));
   }

@@ -1,0 +1,443 @@
+// What a principal may do with a store, and what of it is told.
+#include "porteiro/stores/access.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include "porteiro/base/json_scan.hpp"
+#include "porteiro/stores/mask.hpp"
+
+namespace porteiro::stores {
+
+using access::Reason;
+using access::Rule;
+using Rules = std::vector<const Rule*>;
+
+namespace {
+
+constexpr std::array<std::string_view, 5> act_names{
+    access::action::store_get, access::action::store_query, access::action::store_put,
+    access::action::store_erase, access::action::store_changes};
+
+bool holds(const std::vector<std::string>& list, std::string_view text) {
+  return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+bool reaches_all_fields(const Rules& rules) {
+  return std::any_of(rules.begin(), rules.end(),
+                     [](const Rule* rule) { return rule->fields.empty(); });
+}
+
+bool reaches_field(const Rules& rules, std::string_view field) {
+  return std::any_of(rules.begin(), rules.end(), [&](const Rule* rule) {
+    return rule->fields.empty() || holds(rule->fields, field);
+  });
+}
+
+std::string_view collection_of(const Write& write) {
+  return std::visit([](const auto& each) -> std::string_view { return each.collection; }, write);
+}
+
+}  // namespace
+
+// Owned, since the access outlives the call.
+struct Access::Told {
+  const Entry& entry;
+  std::size_t collection;
+  Act act;
+  Id trace;
+  std::string purpose, client;
+  View view;
+  std::string subject{};  // As the key says; empty: only the records do.
+
+  Cause cause() const { return {trace, purpose, client, false}; }
+};
+
+Access::Access(Store& store, const Asker& asker, access::Guard& guard, Scheduler& scheduler)
+    : store_(store),
+      asker_(asker),
+      guard_(guard),
+      scheduler_(scheduler),
+      audited_(store.options().audit && guard.layers().audit),
+      entries_(store.options().collections.size()) {}
+
+std::size_t Access::place(std::string_view collection) const {
+  const auto& all = store_.options().collections;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name == collection) return i;
+  }
+  return SIZE_MAX;
+}
+
+Access::Entry& Access::entry(std::size_t collection, Act act) {
+  std::optional<Entry>& made = entries_[collection][static_cast<std::size_t>(act)];
+  if (made) return *made;
+  const StoreOptions& options = store_.options();
+  made.emplace();
+  made->resource = options.name + "/" + options.collections[collection].name;
+  made->right =
+      guard_.right(asker_.role, act_names[static_cast<std::size_t>(act)], made->resource);
+  const bool reached = !guard_.layers().roles || access::reaches(asker_.zone, options.zone);
+  if (made->right.reason == Reason::allowed && !reached) made->right = {Reason::zone, {}};
+  made->always = made->right.reason == Reason::allowed && made->right.always();
+  return *made;
+}
+
+// Nothing is to be looked at, told or changed.
+bool Access::plain(const Entry& entry, const Cause& cause) const {
+  return entry.always && !audited_ && !cause.masked;
+}
+
+// The rules that hold for this purpose.
+Reason Access::select(const Entry& entry, std::string_view purpose, Rules& rules) const {
+  if (entry.right.reason != Reason::allowed) return entry.right.reason;
+  const bool checked = guard_.layers().roles;
+  if (checked && store_.options().audit && purpose.empty()) return Reason::purpose;
+  for (const Rule* rule : entry.right.rules) {
+    if (rule->purposes.empty() || holds(rule->purposes, purpose)) rules.push_back(rule);
+  }
+  return rules.empty() ? Reason::purpose : Reason::allowed;
+}
+
+Access::View Access::view(std::size_t collection, const Rules& rules, bool masked) const {
+  masked = masked && guard_.layers().masking;
+  const bool all = reaches_all_fields(rules);
+  if (all && !masked) return {};
+  View view;
+  for (const Field& field : store_.options().collections[collection].fields) {
+    Shown shown = Shown::whole;
+    if (is_protected(field)) {
+      if (masked) shown = field.mask.empty() ? Shown::left_out : Shown::masked;
+      if (!all && !reaches_field(rules, field.name)) shown = Shown::left_out;
+    }
+    view.push_back(shown);
+  }
+  return view;
+}
+
+access::Decision Access::decision(const Entry& entry, Act act, const Cause& cause) const {
+  return {.allowed = true,
+          .principal = asker_.name,
+          .role = asker_.role,
+          .zone = asker_.zone,
+          .action = act_names[static_cast<std::size_t>(act)],
+          .resource = entry.resource,
+          .purpose = cause.purpose,
+          .client = cause.client,
+          .trace = cause.trace};
+}
+
+template <class T>
+void Access::deny(const Entry& entry, Act act, const Cause& cause, std::string_view subject,
+                  Reason reason, Done<T> done) {
+  access::Decision asked = decision(entry, act, cause);
+  asked.subject = subject;
+  scheduler_.post([done = std::move(done), why = guard_.deny(asked, reason)]() mutable {
+    done(std::move(why));
+  });
+}
+
+std::shared_ptr<Access::Told> Access::tell(std::size_t collection, Act act, const Cause& cause,
+                                           View view) {
+  return std::make_shared<Told>(Told{entry(collection, act), collection, act, cause.trace,
+                                     std::string(cause.purpose), std::string(cause.client),
+                                     std::move(view)});
+}
+
+std::vector<std::string> Access::fields_of(const Told& told) const {
+  const auto& fields = store_.options().collections[told.collection].fields;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const Shown shown = told.view.empty() ? Shown::whole : told.view[i];
+    if (shown == Shown::whole) names.push_back(fields[i].name);
+    if (shown == Shown::masked) names.push_back(fields[i].name + ":masked");
+  }
+  return names;
+}
+
+void Access::record(const Told& told, std::string_view subject, std::string_view refused,
+                    access::Recorder::Done done) {
+  const std::vector<std::string> fields = fields_of(told);
+  access::Decision decided = decision(told.entry, told.act, told.cause());
+  decided.subject = subject;
+  decided.fields = fields;
+  decided.refused = !refused.empty();
+  decided.reason = refused;
+  guard_.record(decided, std::move(done));
+}
+
+// The subject's token, where the key says it.
+std::string Access::subject_of_key(std::size_t collection, std::string_view key) const {
+  const Collection& described = store_.options().collections[collection];
+  const Field& field = described.key_field();
+  const bool names_subject = described.subject.empty() ? field.type == Type::token || !field.token.empty()
+                                                       : described.subject == described.key;
+  if (!names_subject) return {};
+  auto known = store_.known_key(described.name, key);
+  return known ? std::move(known).value() : std::string();
+}
+
+std::string Access::subject_of(const Write& write) const {
+  const std::size_t at = place(collection_of(write));
+  if (const auto* append = std::get_if<write::Append>(&write)) {
+    return subject_of_key(at, append->key);
+  }
+  if (const auto* erase = std::get_if<write::Erase>(&write)) return subject_of_key(at, erase->key);
+  const Collection& described = store_.options().collections[at];
+  const auto& document = std::get<write::Put>(write).document;
+  const std::string& field = described.subject.empty() ? described.key : described.subject;
+  const auto value = document.is_object() ? document.find(field) : document.end();
+  if (value == document.end() || !value->is_string()) return {};
+  if (field == described.key) return subject_of_key(at, value->get_ref<const std::string&>());
+  auto known =
+      store_.known_value(described.name, field, value->template get_ref<const std::string&>());
+  return known ? std::move(known).value() : std::string();
+}
+
+void Access::show(const Told& told, Record& record) const {
+  if (told.view.empty()) return;
+  const auto& fields = store_.options().collections[told.collection].fields;
+  std::string shown = "{";
+  scan_object(record.document, [&](std::string_view name, std::string_view value) {
+    const auto field = std::find_if(fields.begin(), fields.end(),
+                                    [&](const Field& each) { return each.name == name; });
+    if (field == fields.end()) return true;
+    const Shown how = told.view[static_cast<std::size_t>(field - fields.begin())];
+    if (how == Shown::left_out) return true;
+    if (shown.size() > 1) shown += ',';
+    append_json_string(shown, name);
+    shown += ':';
+    shown += how == Shown::masked ? masked(field->mask, value) : std::string(value);
+    return true;
+  });
+  shown += '}';
+  record.document = std::move(shown);
+}
+
+void Access::get(std::string_view collection, std::string_view key, const Cause& cause,
+                 Done<std::optional<Record>> done) {
+  const std::size_t at = place(collection);
+  if (at == SIZE_MAX) return store_.get(collection, key, cause.trace, std::move(done));
+  const Entry& right = entry(at, Act::get);
+  if (plain(right, cause)) return store_.get(collection, key, cause.trace, std::move(done));
+  Rules rules;
+  if (const Reason reason = select(right, cause.purpose, rules); reason != Reason::allowed) {
+    return deny(right, Act::get, cause, subject_of_key(at, key), reason, std::move(done));
+  }
+  auto told = tell(at, Act::get, cause, view(at, rules, cause.masked));
+  if (audited_) told->subject = subject_of_key(at, key);
+  store_.get(collection, key, cause.trace,
+             [this, alive = Alive(alive_), told = std::move(told),
+              done = std::move(done)](Result<std::optional<Record>> found) mutable {
+               if (!alive.expired()) give(told, std::move(found), std::move(done));
+             });
+}
+
+// Nothing leaves before its entry is written.
+void Access::give(const std::shared_ptr<Told>& told, Result<std::optional<Record>> found,
+                  Done<std::optional<Record>> done) {
+  if (found && found.value()) show(*told, *found.value());
+  if (!audited_) return done(std::move(found));
+  if (!found) {
+    record(*told, told->subject, to_string(found.error().code), [](const Result<void>&) {});
+    return done(std::move(found));
+  }
+  std::string subject = std::move(told->subject);
+  if (found.value() && !found.value()->subject.empty()) subject = found.value()->subject;
+  record(*told, subject, {},
+         [found = std::move(found), done = std::move(done)](Result<void> written) mutable {
+           if (!written) return done(written.error());
+           done(std::move(found));
+         });
+}
+
+void Access::query(std::string_view collection, Query query, const Cause& cause, Done<Page> done) {
+  const std::size_t at = place(collection);
+  if (at == SIZE_MAX) {
+    return store_.query(collection, std::move(query), cause.trace, std::move(done));
+  }
+  const Entry& right = entry(at, Act::query);
+  if (plain(right, cause)) {
+    return store_.query(collection, std::move(query), cause.trace, std::move(done));
+  }
+  Rules rules;
+  Reason reason = select(right, cause.purpose, rules);
+  const Collection& described = store_.options().collections[at];
+  for (const Filter& filter : query.filters) {  // What it may not see it may not guess either.
+    const Field* field = described.field(filter.field);
+    if (reason != Reason::allowed || field == nullptr || !is_protected(*field)) continue;
+    if (field->name != described.key && !reaches_field(rules, field->name)) {
+      reason = Reason::fields;
+    }
+  }
+  if (reason != Reason::allowed) {
+    return deny(right, Act::query, cause, {}, reason, std::move(done));
+  }
+  store_.query(collection, std::move(query), cause.trace,
+               [this, alive = Alive(alive_),
+                told = tell(at, Act::query, cause, view(at, rules, cause.masked)),
+                done = std::move(done)](Result<Page> page) mutable {
+                 if (!alive.expired()) give(told, std::move(page), std::move(done));
+               });
+}
+
+// One entry for each subject whose records are given.
+void Access::give(const std::shared_ptr<Told>& told, Result<Page> page, Done<Page> done) {
+  if (!page) {
+    if (audited_) {
+      record(*told, {}, to_string(page.error().code), [](const Result<void>&) {});
+    }
+    return done(std::move(page));
+  }
+  std::vector<std::string> subjects;
+  if (audited_) {
+    std::unordered_set<std::string_view> seen;
+    for (const Record& each : page.value().records) {
+      const std::string_view subject =
+          each.subject.empty() ? std::string_view(each.key) : std::string_view(each.subject);
+      if (seen.insert(subject).second) subjects.emplace_back(subject);
+    }
+    if (subjects.empty()) subjects.emplace_back();
+  }
+  for (Record& each : page.value().records) show(*told, each);
+  if (!audited_) return done(std::move(page));
+  for (std::size_t i = 0; i + 1 < subjects.size(); ++i) {
+    record(*told, subjects[i], {}, [](const Result<void>&) {});
+  }
+  record(*told, subjects.back(), {},
+         [page = std::move(page), done = std::move(done)](Result<void> written) mutable {
+           if (!written) return done(written.error());
+           done(std::move(page));
+         });
+}
+
+Reason Access::may_write(std::size_t collection, const Write& write, const Cause& cause,
+                         const Rules& rules) const {
+  const Collection& described = store_.options().collections[collection];
+  if (const auto* append = std::get_if<write::Append>(&write)) {
+    return reaches_field(rules, append->field) ? Reason::allowed : Reason::fields;
+  }
+  const auto* put = std::get_if<write::Put>(&write);
+  if (put == nullptr || !put->document.is_object()) return Reason::allowed;
+  const bool masks = cause.masked && guard_.layers().masking;
+  for (const auto& [name, value] : put->document.items()) {
+    if (name == described.key) continue;
+    if (!reaches_field(rules, name)) return Reason::fields;
+    const Field* field = described.field(name);
+    if (masks && field != nullptr && is_protected(*field) && name != described.subject) {
+      return Reason::masked;
+    }
+  }
+  return Reason::allowed;
+}
+
+Reason Access::check(const Write& write, const Cause& cause) {
+  const std::size_t at = place(collection_of(write));
+  if (at == SIZE_MAX) return Reason::allowed;  // The store refuses it, and the batch with it.
+  const bool erases = std::holds_alternative<write::Erase>(write);
+  const Entry& right = entry(at, erases ? Act::erase : Act::put);
+  if (plain(right, cause)) return Reason::allowed;
+  Rules rules;
+  const Reason reason = select(right, cause.purpose, rules);
+  return reason == Reason::allowed ? may_write(at, write, cause, rules) : reason;
+}
+
+// The entries come first: nothing is written that is not in the log.
+void Access::batch(Batch batch, const Cause& cause, Done<Committed> done) {
+  for (const Write& write : batch.writes) {
+    const Reason reason = check(write, cause);
+    if (reason == Reason::allowed) continue;
+    const bool erases = std::holds_alternative<write::Erase>(write);
+    const Act act = erases ? Act::erase : Act::put;
+    const std::string subject = subject_of(write);
+    return deny(entry(place(collection_of(write)), act), act, cause, subject, reason,
+                std::move(done));
+  }
+  const auto unknown = [this](const Write& write) {
+    return place(collection_of(write)) == SIZE_MAX;
+  };
+  const bool refused = batch.writes.empty() ||
+                       std::any_of(batch.writes.begin(), batch.writes.end(), unknown);
+  if (!audited_ || refused) return store_.batch(std::move(batch), cause.trace, std::move(done));
+  auto held = std::make_shared<Batch>(std::move(batch));
+  record_writes(*held, cause,
+                [this, alive = Alive(alive_), held, trace = cause.trace,
+                 done = std::move(done)](Result<void> written) mutable {
+                  if (alive.expired()) return;
+                  if (!written) return done(written.error());
+                  store_.batch(std::move(*held), trace, std::move(done));
+                });
+}
+
+void Access::record_writes(const Batch& batch, const Cause& cause, access::Recorder::Done done) {
+  for (const Write& write : batch.writes) {
+    const Act act = std::holds_alternative<write::Erase>(write) ? Act::erase : Act::put;
+    std::vector<std::string> fields;
+    if (const auto* put = std::get_if<write::Put>(&write); put && put->document.is_object()) {
+      for (const auto& [name, value] : put->document.items()) fields.push_back(name);
+      const Collection& described =
+          store_.options().collections[place(collection_of(write))];
+      std::erase_if(fields, [&](const auto& name) { return described.field(name) == nullptr; });
+    } else if (const auto* append = std::get_if<write::Append>(&write)) {
+      const Collection& described =
+          store_.options().collections[place(collection_of(write))];
+      if (described.field(append->field) != nullptr) fields.push_back(append->field);
+    }
+    const std::string subject = subject_of(write);
+    access::Decision decided = decision(entry(place(collection_of(write)), act), act, cause);
+    decided.subject = subject;
+    decided.fields = fields;
+    const bool last = &write == &batch.writes.back();
+    guard_.record(decided, last ? std::move(done) : access::Recorder::Done([](const auto&) {}));
+  }
+}
+
+void Access::find(std::string_view collection, std::string_view key, const Cause& cause,
+                  Done<std::optional<Record>> done) {
+  if (const std::size_t at = place(collection); at != SIZE_MAX) {
+    const Entry& right = entry(at, Act::put);
+    Rules rules;
+    if (const Reason reason = select(right, cause.purpose, rules); reason != Reason::allowed) {
+      return deny(right, Act::put, cause, subject_of_key(at, key), reason, std::move(done));
+    }
+  }
+  store_.get(collection, key, cause.trace,
+             [done = std::move(done)](Result<std::optional<Record>> found) mutable {
+               if (found && found.value()) found.value()->document.clear();
+               done(std::move(found));
+             });
+}
+
+bool Access::may_follow(std::string_view collection, std::string_view purpose) {
+  const std::size_t at = place(collection);
+  if (at == SIZE_MAX) return false;
+  Rules rules;
+  return select(entry(at, Act::changes), purpose, rules) == Reason::allowed;
+}
+
+Result<void> Access::follow(const Cause& cause) {
+  Entry any;
+  any.resource = store_.options().name + "/*";
+  any.right.reason = Reason::no_role;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    Rules rules;
+    const Reason reason = select(entry(i, Act::changes), cause.purpose, rules);
+    any.right.reason = reason;
+    if (reason == Reason::allowed) break;
+  }
+  const access::Decision asked = decision(any, Act::changes, cause);
+  if (any.right.reason != Reason::allowed) return guard_.deny(asked, any.right.reason);
+  if (audited_) guard_.record(asked, [](const auto&) {});
+  return ok();
+}
+
+Access* Accesses::find(std::string_view store) {
+  if (const auto made = made_.find(store); made != made_.end()) return made->second.get();
+  const auto found = stores_.find(store);
+  if (found == stores_.end()) return nullptr;
+  auto access = std::make_unique<Access>(*found->second, asker_, guard_, scheduler_);
+  return made_.emplace(found->first, std::move(access)).first->second.get();
+}
+
+}  // namespace porteiro::stores
