@@ -61,6 +61,15 @@ lambda::ExternalOptions* find_external(Options& options, std::string_view name) 
   return nullptr;
 }
 
+// Whether a value that looks like an e-mail address may be a protected one.
+bool protects_emails(const stores::StoreOptions& store) {
+  return std::any_of(store.collections.begin(), store.collections.end(), [](const auto& each) {
+    return std::any_of(each.fields.begin(), each.fields.end(), [](const stores::Field& field) {
+      return stores::is_protected(field) && (field.format == "email" || field.mask == "email");
+    });
+  });
+}
+
 }  // namespace
 
 std::vector<FunctionDefinition> read_functions(const json& functions, const std::string& directory,
@@ -129,7 +138,8 @@ void complete_functions(Options& options) {
     surroundings.secret = options.aws.credentials.front().secret;
   }
   const bool emails = std::any_of(options.tokens.begin(), options.tokens.end(),
-                                  [](const auto& token) { return token.format == "email"; });
+                                  [](const auto& token) { return token.format == "email"; }) ||
+                      std::any_of(options.stores.begin(), options.stores.end(), protects_emails);
   surroundings.mask = lambda::Mask(std::move(secrets), emails);
 }
 

@@ -16,7 +16,7 @@ std::size_t count_of(std::string_view pattern, std::string_view name) {
   if (pattern.size() != name.size() + 2 || !pattern.starts_with(name)) return 0;
   if (pattern[name.size()] != ':') return 0;
   const char digit = pattern.back();
-  return digit >= '1' && digit <= '9' ? static_cast<std::size_t>(digit - '0') : 0;
+  return digit >= '1' && digit <= '4' ? static_cast<std::size_t>(digit - '0') : 0;
 }
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }

@@ -171,7 +171,7 @@ Result<Field> read_field(const std::string& name, const json& described) {
   if (!field.mask.empty() && (!is_mask(field.mask) || !is_protected(field))) {
     return error(Errc::invalid,
                  is_protected(field) ? "a mask is all, initials, first:N, last:N, email or digits, "
-                                       "with N from 1 to 9"
+                                       "with N from 1 to 4"
                                      : "only sensitive and restricted fields have a `mask`",
                  name + ".mask");
   }

@@ -1,7 +1,7 @@
 // How a protected value looks to who may not see it whole. A field declares a pattern:
 //   all       ***                 whatever the value is; the only one for lists and json
 //   initials  A. M. S.            of a text's words
-//   first:N   Ana***              the first N characters, N from 1 to 9
+//   first:N   Ana***              the first N characters, N from 1 to 4
 //   last:N    ***35               the last N characters
 //   email     a***@example.com    all but the first character of the part before the @
 //   digits    ***.***.***-**      each letter and digit

@@ -173,22 +173,23 @@ const Bad bad_configs[] = {
                                    {"on": "*", "purposes": ["x"]}]}},
          "functions": {"f": {"command": ["x"], "role": "rr"}, "g": {"builtin": "echo", "role": "rrr"}}})",
      "f: /functions/f/role: \"rr\" is not defined in /roles; did you mean \"r\"?\n"
-     "f: /functions/g/role: \"role\" does not go with \"builtin\"\n"
-     "f: /roles/r/allow/0/on: \"B/profil\" is not defined in /stores/B/collections; did you mean "
-     "\"B/profile\"?\n"
-     "f: /roles/r/allow/1/on: \"D\" is not defined in /stores; known: \"B\", \"C\" and \"*\"\n"
-     "f: /roles/r/allow/2/on: \"C/trail\" is not defined in /stores/C/collections; known: "
+     "f: /functions/g/role: \"rrr\" is not defined in /roles; known: \"r\"\n"
+     "f: /roles/r/allow/0/on: \"B/profil\" is not defined in /stores/B/collections or /keys; did "
+     "you mean \"B/profile\"?\n"
+     "f: /roles/r/allow/1/on: \"D\" is not defined in /stores or /keys; known: \"B\", \"C\" and "
+     "\"*\"\n"
+     "f: /roles/r/allow/2/on: \"C/trail\" is not defined in /stores/C/collections or /keys; known: "
      "\"C/*\" and \"*\"\n"
      "f: /roles/r/allow/3/do: \"store:read\" is not \"store:get\", \"store:query\", \"store:put\", "
-     "\"store:erase\", \"store:changes\" or \"store:*\"; did you mean "
-     "\"store:get\"?\n"
-     "f: /roles/r/allow/4/do: \"kms:Decrypt\" is not \"store:get\", \"store:query\", "
-     "\"store:put\", "
-     "\"store:erase\", \"store:changes\" or \"store:*\"\n"
-     "f: /roles/r/allow/5/on: \"B\" is not defined in /stores/B/collections; known: "
+     "\"store:erase\", \"store:changes\", \"store:*\", \"kms:Decrypt\", \"kms:GenerateDataKey\" or "
+     "\"kms:*\"; did you mean \"store:get\"?\n"
+     "f: /roles/r/allow/4/do: \"kms:Sign\" is not \"store:get\", \"store:query\", \"store:put\", "
+     "\"store:erase\", \"store:changes\", \"store:*\", \"kms:Decrypt\", \"kms:GenerateDataKey\" or "
+     "\"kms:*\"\n"
+     "f: /roles/r/allow/5/on: \"B\" is not defined in /stores/B/collections or /keys; known: "
      "\"B/profile\", \"B/*\" and \"*\"\n"
      "f: /roles/r/allow/6: \"do\" is missing\n"
-     "f: /roles/r/allow/6/purpose: unknown name; known here: do and on"},
+     "f: /roles/r/allow/6/purposes: unknown name; did you mean \"purpose\"?"},
 
     // Fields: alternatives told apart by a member or by its value.
     {R"({"stores": {"A": {"collections": {"c": {"key": "idd", "subject": "who", "fields": {

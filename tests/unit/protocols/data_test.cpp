@@ -36,13 +36,13 @@ struct Data1 {
     *caller = worker("f");
   }
   lambda::Caller worker(const std::string& function, const std::string& role = "r") {
-    lambda::Caller caller;
-    caller.function = function;
-    caller.stores = &reaches.emplace_back(b.stores, guard, b.world.scheduler,
-                                          stores::Asker{function, role});
-    caller.token = "token-of-this-worker";
-    caller.trace = Id{7, 7};
-    return caller;
+    lambda::Caller made;
+    made.function = function;
+    made.stores = &reaches.emplace_back(b.stores, guard, b.world.scheduler,
+                                        stores::Asker{function, role});
+    made.token = "token-of-this-worker";
+    made.trace = Id{7, 7};
+    return made;
   }
 
   using Headers = std::vector<http::HeaderView>;
@@ -338,7 +338,7 @@ TEST_CASE("data: effects happen once for a once-key, which each function has for
   CHECK(d.ask("POST", "C/batch", batch.dump()).document() ==
         json{{"repeated", true}, {"versions", json::array()}});
   CHECK(count() == 2);
-  *d.caller = Data1::worker("g");
+  *d.caller = d.worker("g");
   CHECK(d.ask("POST", list, "3", {{"Idempotency-Key", "event-1"}}).status == 201);
   CHECK(count() == 3);
   CHECK(d.ask("POST", list, "3").status == 201);  // Nothing is silently once.

@@ -9,7 +9,7 @@
 using namespace porteiro;
 using namespace porteiro::stores;
 using namespace porteiro::stores::test;
-using access::Rule;
+using Rules = std::vector<access::Rule>;
 using access::Zone;
 
 namespace {
@@ -50,7 +50,7 @@ Collection masked_person() {
 }
 
 struct Bench {
-  explicit Bench(std::vector<Rule> rules, bool audit = false, access::Layers layers = {},
+  explicit Bench(Rules rules, bool audit = false, access::Layers layers = {},
                  Zone zone = Zone::private_zone)
       : guard({{"r", std::move(rules)}}, world.scheduler, telemetry, layers) {
     kms::Options keys;
@@ -137,7 +137,7 @@ struct Bench {
 }  // namespace
 
 TEST_CASE("store access: what the role allows passes, all else is denied and told, and says nothing") {
-  Bench b({{"store:get", "A/person"}});
+  Bench b(Rules{{"store:get", "A/person"}});
   CHECK(b.document()["name"] == ana()["name"]);
   CHECK(b.keeper.told.empty());  // The store is not audited.
   CHECK(errc_of(b.query("person")) == Errc::denied);
@@ -158,14 +158,14 @@ TEST_CASE("store access: what the role allows passes, all else is denied and tol
 }
 
 TEST_CASE("store access: a function without a role reaches nothing, and is told what to write") {
-  Bench b({{"store:*", "*"}});
+  Bench b(Rules{{"store:*", "*"}});
   b.reach.emplace(b.all, b.guard, b.world.scheduler, Asker{"g"});
   CHECK(errc_of(b.get()) == Errc::denied);
   CHECK(b.reason().find("{ \"do\": \"store:get\", \"on\": \"A/person\" }") != std::string::npos);
 }
 
 TEST_CASE("store access: the public zone never reaches the data zone, whatever the role says") {
-  Bench b({{"store:*", "*"}}, false, {}, Zone::public_zone);
+  Bench b(Rules{{"store:*", "*"}}, false, {}, Zone::public_zone);
   CHECK(errc_of(b.get()) == Errc::denied);
   CHECK(errc_of(b.query("debt")) == Errc::denied);
   CHECK(errc_of(b.batch(write::Erase{"person", cpf_a})) == Errc::denied);
@@ -173,7 +173,7 @@ TEST_CASE("store access: the public zone never reaches the data zone, whatever t
 }
 
 TEST_CASE("store access: a rule with purposes holds for these alone") {
-  Bench b({{"store:get", "A/person", {}, {"credit", "fraud"}}});
+  Bench b(Rules{{"store:get", "A/person", {}, {"credit", "fraud"}}});
   CHECK(b.get().has_value());
   b.cause.purpose = "marketing";
   CHECK(errc_of(b.get()) == Errc::denied);
@@ -185,7 +185,7 @@ TEST_CASE("store access: a rule with purposes holds for these alone") {
 }
 
 TEST_CASE("store access: protected fields outside of the role's set are left out") {
-  Bench b({{"store:get", "A/person", {"name"}},
+  Bench b(Rules{{"store:get", "A/person", {"name"}},
            {"store:query", "A/person", {"name"}},
            {"store:get", "A/person", {"income_cents"}, {"income"}}});
   CHECK(b.document() == json{{"name", ana()["name"]}, {"segment", "retail"}});
@@ -205,7 +205,7 @@ TEST_CASE("store access: protected fields outside of the role's set are left out
 }
 
 TEST_CASE("store access: a write of a field outside of the set is denied as a whole") {
-  Bench b({{"store:put", "A/*", {"segment", "name"}}, {"store:get", "*"}});
+  Bench b(Rules{{"store:put", "A/*", {"segment", "name"}}, {"store:get", "*"}});
   CHECK(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"segment", "x"}, {"name", "Eva"}}})
             .has_value());
   CHECK(errc_of(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"email", "e@x.com"}}})) ==
@@ -215,7 +215,7 @@ TEST_CASE("store access: a write of a field outside of the set is denied as a wh
 }
 
 TEST_CASE("store access: with the layer off there are no roles, zones, purposes and field sets") {
-  Bench b({}, true, {.roles = false, .audit = false}, Zone::public_zone);
+  Bench b(Rules{}, true, {.roles = false, .audit = false}, Zone::public_zone);
   b.cause.purpose = "";
   CHECK(b.document()["name"] == ana()["name"]);
   CHECK(b.batch(write::Erase{"person", cpf_b}).has_value());
@@ -223,7 +223,7 @@ TEST_CASE("store access: with the layer off there are no roles, zones, purposes 
 }
 
 TEST_CASE("store access: audited, each access says whose data, which fields and what for") {
-  Bench b({{"store:*", "*"}, {"store:get", "A/person", {"name"}, {"x"}}}, true);
+  Bench b(Rules{{"store:*", "*"}, {"store:get", "A/person", {"name"}, {"x"}}}, true);
   CHECK(b.get().has_value());
   REQUIRE(b.keeper.told.size() == 1);
   Told told = b.keeper.told[0];
@@ -257,7 +257,7 @@ TEST_CASE("store access: audited, each access says whose data, which fields and 
 }
 
 TEST_CASE("store access: an audited store is denied without a purpose") {
-  Bench b({{"store:*", "*"}}, true);
+  Bench b(Rules{{"store:*", "*"}}, true);
   b.cause.purpose = "";
   CHECK(errc_of(b.get()) == Errc::denied);
   CHECK(errc_of(b.query("debt")) == Errc::denied);
@@ -266,7 +266,7 @@ TEST_CASE("store access: an audited store is denied without a purpose") {
 }
 
 TEST_CASE("store access: nothing audited is given or written before its entry is") {
-  Bench b({{"store:*", "*"}}, true);
+  Bench b(Rules{{"store:*", "*"}}, true);
   b.keeper.holding = true;
   bool read = false, written = false;
   b.store().get("person", cpf_a, b.cause, [&](const auto& found) { read = found.has_value(); });
@@ -293,7 +293,7 @@ TEST_CASE("store access: nothing audited is given or written before its entry is
 }
 
 TEST_CASE("store access: a masked client's function sees masked values, and no field without mask") {
-  Bench b({{"store:*", "*"}}, true);
+  Bench b(Rules{{"store:*", "*"}}, true);
   b.cause.masked = true;
   CHECK(b.document() == json{{"cpf", "***35"},
                              {"name", "A. \". S."},
@@ -305,13 +305,13 @@ TEST_CASE("store access: a masked client's function sees masked values, and no f
   CHECK(errc_of(b.batch(write::Put{"person", {{"cpf", cpf_a}, {"name", "A. S."}}})) ==
         Errc::denied);
   CHECK(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"segment", "x"}}}).has_value());
-  Bench off({{"store:*", "*"}}, false, {.masking = false});
+  Bench off(Rules{{"store:*", "*"}}, false, {.masking = false});
   off.cause.masked = true;
   CHECK(off.document()["name"] == ana()["name"]);
 }
 
 TEST_CASE("store access: who may write finds key and version, and nothing of the document") {
-  Bench b({{"store:put", "A/person"}});
+  Bench b(Rules{{"store:put", "A/person"}});
   std::optional<Record> found;
   b.store().find("person", cpf_a, b.cause, [&](auto got) { found = *got.value(); });
   b.settle();
@@ -325,7 +325,7 @@ TEST_CASE("store access: who may write finds key and version, and nothing of the
 }
 
 TEST_CASE("store access: the feed of changes shows the collections that the role names") {
-  Bench b({{"store:changes", "A/person", {}, {"credit"}}});
+  Bench b(Rules{{"store:changes", "A/person", {}, {"credit"}}});
   CHECK(b.store().may_follow("person", "credit"));
   CHECK_FALSE(b.store().may_follow("person", "other"));
   CHECK_FALSE(b.store().may_follow("debt", "credit"));
