@@ -132,6 +132,7 @@ class TieredStore final : public Store {
   void open_rows(std::unique_ptr<PageRead> read);
   void load_for(std::unique_ptr<PageRead> read);
   bool reread(PageRead& read);
+  static void leave_out(PageRead& read);
   void finish(PageRead& read, Result<Page> result);
   Result<Record> unsealed_record(const Plan& plan, StoredRow& row);
   Result<Record> open_record(const Plan& plan, StoredRow& row, SubjectKey& key);

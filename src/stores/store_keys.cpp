@@ -13,6 +13,9 @@ Error gone() {
   return error(Errc::stale, "the key of the record's data subject is not in the store any more");
 }
 
+// A record that was put back from a copy: for its readers it is erased.
+Error destroyed() { return error(Errc::not_found, "the record's data subject was erased"); }
+
 // Splits a key in two halves, and puts the two together again: either half alone says nothing.
 kms::Secret joined(const kms::Secret& one, const kms::Secret& other) {
   std::string bytes(one.view());
@@ -100,7 +103,7 @@ Result<SharedKey> SubjectKeys::unwrap(std::string_view subject, const Wrapped& w
   const kms::Secret half(material);
   kms::wipe(material);
   PORTEIRO_TRY(const auto share, shares_.read(wrapped.slot, wrapped.number));
-  if (!share) return gone();
+  if (!share) return destroyed();
   return std::make_shared<SubjectKey>(SubjectKey{std::string(wrapped.number),
                                                  kms::Cipher(joined(half, *share)),
                                                  environment_.scheduler.now()});
@@ -144,7 +147,11 @@ void SubjectKeys::ask(std::string subject, std::string blob, const Wrapped& wrap
                        blob = std::move(blob), epoch = epoch_,
                        done = std::move(done)](Result<kms::KeyCache::Shared> unwrapped) mutable {
                         if (alive.expired()) return;
-                        if (!unwrapped) return done(unwrapped.error());
+                        if (!unwrapped) {  // A KMS key that is missing is no erasure.
+                          Error failed = unwrapped.error();
+                          if (failed.code == Errc::not_found) failed.code = Errc::corrupt;
+                          return done(std::move(failed));
+                        }
                         auto key = unwrap(subject, parse(blob).value(), *unwrapped.value());
                         if (key && epoch == epoch_) remember(subject, key.value());
                         done(std::move(key));
@@ -178,7 +185,7 @@ void SubjectKeys::claim(const std::string& subject, const Plan& plan, Id trace, 
   auto unwrapped = [this, subject, &plan, trace,
                     done = std::move(done)](Result<SharedKey> key) mutable {
     if (key) return done(Claim{std::move(key).value(), nullptr});
-    if (key.error().code != Errc::stale) return done(key.error());
+    if (key.error().code != Errc::not_found) return done(key.error());
     if (!joined_pending(subject, done)) make(subject, plan, trace, true, std::move(done));
   };
   if (const auto branch = branch_keys_.cached(wrapped.value().branch)) {

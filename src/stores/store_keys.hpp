@@ -45,7 +45,7 @@ class SubjectKeys {
 
   // For reading. The key `number` of `subject` if it is at hand or its branch key is; null: `load`
   // must ask KMS for it. Errors: stale (the subject has another key now, or none: what was read may
-  // be out of date), corrupt, unavailable.
+  // be out of date), not_found (the subject was erased), corrupt, unavailable.
   Result<SharedKey> find(std::string_view subject, std::string_view number);
   // As `find`, through KMS. `done` may run at once.
   void load(std::string_view subject, std::string_view number, Id trace,

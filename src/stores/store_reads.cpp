@@ -146,6 +146,9 @@ void TieredStore::open_row(Get read, StoredRow row) {
   const auto number = key_number(any_box(row));
   if (!number) return finish(read, number.error());
   const auto key = keys_of(*read.plan).find(row.subject, number.value());
+  if (!key && key.error().code == Errc::not_found) {
+    return finish(read, std::optional<Record>());
+  }
   if (!key) {
     const bool again = key.error().code == Errc::stale && ++read.tries < tries_max;
     return again ? answer(std::move(read)) : finish(read, as_read_error(key.error()));
@@ -168,6 +171,9 @@ void TieredStore::open_row(Get read, StoredRow row) {
               if (alive.expired()) return;
               Get& waiting = held->read;
               if (waiting.generation != generation_) return finish(waiting, was_reset());
+              if (!loaded && loaded.error().code == Errc::not_found) {
+                return finish(waiting, std::optional<Record>());
+              }
               if (!loaded) {
                 const bool again =
                     loaded.error().code == Errc::stale && ++waiting.tries < tries_max;
@@ -237,6 +243,10 @@ void TieredStore::open_rows(std::unique_ptr<PageRead> read) {
       if (!number) return finish(*read, number.error());
       auto found = keys_of(*read->plan).find(row.subject, number.value());
       if (!found) {
+        if (found.error().code == Errc::not_found) {
+          leave_out(*read);
+          continue;
+        }
         if (found.error().code == Errc::stale && reread(*read)) continue;
         return finish(*read, as_read_error(found.error()));
       }
@@ -268,11 +278,19 @@ void TieredStore::load_for(std::unique_ptr<PageRead> read) {
             if (held->generation != generation_) return finish(*held, was_reset());
             if (loaded) {
               held->loaded = std::move(loaded).value();
+            } else if (loaded.error().code == Errc::not_found) {
+              leave_out(*held);
             } else if (loaded.error().code != Errc::stale || !reread(*held)) {
               return finish(*held, as_read_error(loaded.error()));
             }
             open_rows(std::move(held));
           });
+}
+
+// The row at hand is no record any more.
+void TieredStore::leave_out(PageRead& read) {
+  read.rows.rows.erase(read.rows.rows.begin() + static_cast<std::ptrdiff_t>(read.row));
+  read.tries = 0;
 }
 
 // Reads the row at hand again, since its key has changed; a row that is gone leaves the page.
@@ -285,8 +303,7 @@ bool TieredStore::reread(PageRead& read) {
   if (found.value()) {
     row = std::move(*found.value());
   } else {
-    read.rows.rows.erase(read.rows.rows.begin() + static_cast<std::ptrdiff_t>(read.row));
-    read.tries = 0;
+    leave_out(read);
   }
   return true;
 }
