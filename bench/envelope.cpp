@@ -67,7 +67,7 @@ int main() {
   options.keys = {{"events", kms::KeySpec::hmac_256}};
   const auto kms = kms::Kms::open(std::move(options), world.environment, telemetry);
   if (!kms) return 1;
-  events::Envelopes envelopes(*kms.value(), world.scheduler, guard, telemetry,
+  events::Envelopes envelopes(*kms.value(), world.environment, guard, telemetry,
                               {.key = "events", .rotate = std::chrono::hours(1)});
   envelopes.start([](Result<void>) {});
   world.scheduler.run_for(std::chrono::seconds(1));

@@ -35,13 +35,16 @@ std::string explanation(const Decision& asked, Reason reason) {
              ", from which that cannot be reached";
     case Reason::purpose:
       return purpose.empty() ? "the request has no purpose; give its route a \"purpose\" that the "
-                               "role " + role + " allows"
+                               "role " +
+                                   role + " allows"
                              : "its role " + role + " does not allow it for the purpose " + purpose;
     case Reason::fields:
-      return "its role " + role + " does not reach all fields it asks for; see the \"fields\" of "
+      return "its role " + role +
+             " does not reach all fields it asks for; see the \"fields\" of "
              "its rules";
     case Reason::context:
-      return "its role " + role + " does not allow that encryption context; see the \"context\" "
+      return "its role " + role +
+             " does not allow that encryption context; see the \"context\" "
              "of its rules";
     case Reason::masked:
       return "the client may see masked values only, and those must not be written back";

@@ -92,8 +92,7 @@ Outcome audit_verify(const AuditArguments& arguments) {
   const auto report =
       audit::verify(files, log_folder(files, directory), told_head(files, directory));
   if (!report) return complain(report.error());
-  const Signatures signatures =
-      check_signatures(*runtime, directory, report.value().checkpoints);
+  const Signatures signatures = check_signatures(*runtime, directory, report.value().checkpoints);
   std::optional<audit::Finding> finding = report.value().finding;
   if (!finding && signatures.bad) {
     finding = audit::Finding{*signatures.bad, "the checkpoint at entry " +

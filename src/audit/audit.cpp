@@ -88,8 +88,8 @@ Result<Head> Audit::last_of(const std::vector<std::string>& segments) {
   PORTEIRO_TRY(const std::string bytes, files.read(name));
   for (const std::string_view text : split_lines(bytes, rest)) {
     const auto line = parse_line(text);
-    const bool right = line && line->number == head.number + 1 &&
-                       chain_hash(head.hash, line->text) == line->hash;
+    const bool right =
+        line && line->number == head.number + 1 && chain_hash(head.hash, line->text) == line->hash;
     if (!right) return not_whole(name, head.number + 1);
     head = {line->number, std::string(line->hash)};
     kept_.emplace_back(text);
@@ -239,8 +239,9 @@ void Audit::written(const Group& group) {
 
 // Nothing can be recorded any more, so that nothing audited may be done either.
 void Audit::fail(const Error& reason) {
-  failed_ = error(Errc::unavailable, "the audit log cannot be written, so that nothing audited is "
-                                     "done: make room or repair the disk, then restart");
+  failed_ = error(Errc::unavailable,
+                  "the audit log cannot be written, so that nothing audited is "
+                  "done: make room or repair the disk, then restart");
   telemetry_.note(Level::error, failed_->detail + " (" + reason.detail + ")");
   pending_ = {};
   const std::weak_ptr<int> alive = alive_;
@@ -265,23 +266,22 @@ void Audit::checkpoint() {
   if (signing_ || failed_ || written_.number == covered_) return;
   signing_ = true;
   const Head head = written_;
-  std::string text = checkpoint_text(head, environment_.scheduler.now(), signer_.key,
-                                     signer_.algorithm);
+  std::string text =
+      checkpoint_text(head, environment_.scheduler.now(), signer_.key, signer_.algorithm);
   if (!signer_.sign) return write_checkpoint(head, checkpoint_line(std::move(text), {}));
-  signer_.sign(text, [this, head, text,
-                      alive = std::weak_ptr(alive_)](Result<std::string> signature) {
-    if (alive.expired()) return;
-    if (signature) return write_checkpoint(head, checkpoint_line(text, signature.value()));
-    telemetry_.note(Level::warning,
-                    "a checkpoint of the audit log could not be signed: " +
-                        signature.error().detail);
-    signing_ = false;
-    if (closed_) {
-      covered_ = written_.number;  // It ends without one.
-      return end_if_closed();
-    }
-    timer_.start(options_.checkpoint_every, [this] { checkpoint(); });
-  });
+  signer_.sign(
+      text, [this, head, text, alive = std::weak_ptr(alive_)](Result<std::string> signature) {
+        if (alive.expired()) return;
+        if (signature) return write_checkpoint(head, checkpoint_line(text, signature.value()));
+        telemetry_.note(Level::warning, "a checkpoint of the audit log could not be signed: " +
+                                            signature.error().detail);
+        signing_ = false;
+        if (closed_) {
+          covered_ = written_.number;  // It ends without one.
+          return end_if_closed();
+        }
+        timer_.start(options_.checkpoint_every, [this] { checkpoint(); });
+      });
 }
 
 void Audit::write_checkpoint(const Head& head, std::string line) {

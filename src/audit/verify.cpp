@@ -18,16 +18,18 @@ class Chain {
     const std::uint64_t expected = head.number + 1;
     const auto parsed = parse_line(line);
     if (!parsed) {
-      return found(expected, entry(expected) + " was changed: its line has not the form of an "
-                                               "entry");
+      return found(expected, entry(expected) +
+                                 " was changed: its line has not the form of an "
+                                 "entry");
     }
     if (parsed->number != expected) {
       misplaced = parsed->number;
       return false;
     }
     if (chain_hash(head.hash, parsed->text) != parsed->hash) {
-      return found(expected, entry(expected) + " was changed: its hash is not that of what it "
-                                               "says after the entry before it");
+      return found(expected, entry(expected) +
+                                 " was changed: its hash is not that of what it "
+                                 "says after the entry before it");
     }
     head = {parsed->number, std::string(parsed->hash)};
     hashes.emplace_back(parsed->hash);
@@ -73,12 +75,13 @@ void check_head(const Head& told, const std::string& by, const Chain& chain, Rep
   if (report.finding || told.number == 0) return;
   if (told.number > chain.head.number) {
     const std::uint64_t gone = chain.head.number + 1;
-    report.finding = Finding{gone, entry(gone) + " was removed: " + by + " tells of entries up to " +
-                                       std::to_string(told.number)};
+    report.finding = Finding{gone, entry(gone) + " was removed: " + by +
+                                       " tells of entries up to " + std::to_string(told.number)};
   } else if (chain.hashes[told.number - 1] != told.hash) {
-    report.finding =
-        Finding{told.number, entry(told.number) + ", or one before it, was changed and the hashes "
-                                                  "made anew: " + by + " tells of another one"};
+    report.finding = Finding{told.number, entry(told.number) +
+                                              ", or one before it, was changed and the hashes "
+                                              "made anew: " +
+                                              by + " tells of another one"};
   }
 }
 
@@ -94,11 +97,11 @@ Result<void> check_checkpoints(Files& files, const std::string& directory, const
     if (!parsed || parsed->head.number <= before) {
       if (!report.finding) {
         const std::uint64_t number = parsed ? parsed->head.number : before;
-        report.finding = Finding{number, "the checkpoint " +
-                                             (parsed ? "at " + entry(number) + " is not in its place"
-                                                     : "after that at " + entry(number) +
-                                                           " has not the form of one: it was "
-                                                           "changed")};
+        report.finding = Finding{
+            number, "the checkpoint " + (parsed ? "at " + entry(number) + " is not in its place"
+                                                : "after that at " + entry(number) +
+                                                      " has not the form of one: it was "
+                                                      "changed")};
       }
       break;
     }
@@ -145,9 +148,10 @@ Result<Report> verify(Files& files, const std::string& directory, const Head& ex
     }
     if (whole && !rest.empty()) {
       const std::uint64_t number = chain.head.number + 1;
-      whole = chain.found(number, entry(number) + " is cut off: the log ends within its line (the "
-                                                  "next start cuts such a line, if the process was "
-                                                  "killed while it wrote)");
+      whole = chain.found(number, entry(number) +
+                                      " is cut off: the log ends within its line (the "
+                                      "next start cuts such a line, if the process was "
+                                      "killed while it wrote)");
     }
     if (!whole) break;
   }

@@ -1,5 +1,7 @@
 #include "emulator/client_functions.hpp"
 
+#include <algorithm>
+
 #include "porteiro/lambda/external.hpp"
 
 namespace porteiro::emulator {
@@ -74,8 +76,22 @@ protocols::LambdaHost ClientFunctions::host() {
                        lambda::Completion done) {
     parts_.functions.invoke(key, std::move(direct), std::move(done));
   };
+  host.permit = [this](const access::Principal* who, std::string_view name) {
+    return permit(who, name);
+  };
   host.free = [this](std::string_view key) { return parts_.functions.free(key); };
   return host;
+}
+
+// A function with a role is a door to what the role reaches: it takes a role to have it invoked.
+Result<void> ClientFunctions::permit(const access::Principal* who, std::string_view name) {
+  const auto found =
+      std::find_if(options_.functions.begin(), options_.functions.end(),
+                   [&](const FunctionDefinition& each) { return each.options.name == name; });
+  if (found == options_.functions.end() || found->role.empty()) return ok();
+  const access::Principal developer{"developer", options_.developer_role};
+  return parts_.guard.check(who == nullptr ? developer : *who, access::action::function_invoke,
+                            found->options.name, {});
 }
 
 Result<void> ClientFunctions::deploy(const protocols::LambdaUnit& unit) {

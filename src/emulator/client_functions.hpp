@@ -21,6 +21,7 @@ class ClientFunctions {
     queue::Queues& queues;
     lambda::Services& services;
     lambda::Functions& functions;
+    access::Guard& guard;
   };
   // Joins the journal, before it starts. Borrows everything.
   ClientFunctions(const Parts& parts, const Options& options);
@@ -30,6 +31,7 @@ class ClientFunctions {
  private:
   void declare(const FunctionDefinition& definition);
   protocols::LambdaHost host();
+  Result<void> permit(const access::Principal* who, std::string_view name);
   Result<void> deploy(const protocols::LambdaUnit& unit);
   void retire(std::string_view key);
 

@@ -78,6 +78,7 @@ class Assembly final : public Emulator {
   Result<void> add_sources();
   void start_models(Result<void> before, UniqueFunction<void(Result<void>)> done);
   void warn_of_layers_off();
+  access::Principal principal_of(const lambda::Caller& caller) const;
   bool seals_for_subjects() const;
   void erase(std::string_view token_name, std::string_view value,
              UniqueFunction<void(Result<std::string>)> done);
@@ -152,7 +153,7 @@ Assembly::~Assembly() {
 bool Assembly::handle_service(const http::Request& request, http::Responder& respond,
                               const access::Principal& who) {
   if (protocols::Lambda::takes(request)) {
-    clients_->service().handle(request, std::move(respond));
+    clients_->service().handle(request, std::move(respond), who);
   } else if (protocols::Sqs::takes(request)) {
     sqs_->handle(request, std::move(respond));
   } else if (protocols::Kms::takes(request)) {
@@ -161,6 +162,15 @@ bool Assembly::handle_service(const http::Request& request, http::Responder& res
     return false;
   }
   return true;
+}
+
+// A function outside, as it asks the services at its port. One that a client made has no role.
+access::Principal Assembly::principal_of(const lambda::Caller& caller) const {
+  const auto found =
+      std::find_if(options_.functions.begin(), options_.functions.end(),
+                   [&](const auto& each) { return each.options.name == caller.function; });
+  if (found == options_.functions.end()) return {"function-of-a-client", ""};
+  return {found->options.name, found->role, found->zone};
 }
 
 // Routes seal what is about a person; or did so when the data directory was last used.
@@ -186,8 +196,8 @@ Result<void> Assembly::open_keys() {
   sealer_ = std::make_unique<kms::Sealer>(*key_cache_, environment_, secrets_.get());
   tokens_ = std::make_unique<kms::Tokens>(*kms_, options_.tokens, &environment_.scheduler);
   if (!options_.envelopes.key.empty()) {
-    envelopes_ = std::make_unique<events::Envelopes>(*kms_, environment_.scheduler, *guard_,
-                                                     telemetry_, options_.envelopes);
+    envelopes_ = std::make_unique<events::Envelopes>(*kms_, environment_, *guard_, telemetry_,
+                                                     options_.envelopes);
   }
   return ok();
 }
@@ -198,10 +208,10 @@ Result<void> Assembly::open_audit() {
   options_.audit.sync = options_.journal.durability == journal::Durability::power;
   PORTEIRO_TRY(audit_, audit::Audit::open(options_.audit, environment_, telemetry_));
   if (!options_.audit_key.empty()) {
-    audit_->sign_with({options_.audit_key, "HMAC_SHA_256",
-                       [this](const std::string& message, auto done) {
-                         kms_->generate_mac(options_.audit_key, message, {}, std::move(done));
-                       }});
+    audit_->sign_with(
+        {options_.audit_key, "HMAC_SHA_256", [this](const std::string& message, auto done) {
+           kms_->generate_mac(options_.audit_key, message, {}, std::move(done));
+         }});
   }
   guard_->record_with(audit_.get());
   return ok();
@@ -292,8 +302,9 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                gateway::Gateway::create(options_.gateway, environment_,
                                         {*journal_, telemetry_, *sealer_, *tokens_, *queues_,
                                          *events_, *models_, *guard_, envelopes_.get()}));
-  options_.surroundings.services = [this](const http::Request& request, http::Responder respond) {
-    if (handle_service(request, respond, {"function", ""})) return;
+  options_.surroundings.services = [this](const lambda::Caller& caller,
+                                          const http::Request& request, http::Responder respond) {
+    if (handle_service(request, respond, principal_of(caller))) return;
     respond(http::problem(404,
                           "this port has the Runtime API and the service protocols; the "
                           "request is for none of them"));
@@ -308,11 +319,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   key_service_ = std::make_unique<protocols::Kms>(
       protocols::Kms::Parts{environment_, telemetry_, *kms_, *guard_}, options_.aws,
       protocols::KmsOptions{.roles = options_.layers.roles});
-  clients_ =
-      std::make_unique<ClientFunctions>(
-          ClientFunctions::Parts{environment_, *journal_, telemetry_, *queues_,
-                                 services_for({"function-of-a-client"}), *functions_},
-          options_);
+  clients_ = std::make_unique<ClientFunctions>(
+      ClientFunctions::Parts{environment_, *journal_, telemetry_, *queues_,
+                             services_for({"function-of-a-client"}), *functions_, *guard_},
+      options_);
   admin_ = std::make_unique<admin::Admin>(
       telemetry_, *events_, *queues_,
       admin::Hooks{[this] { return ready_; },

@@ -76,6 +76,7 @@ class Reader {
   Result<void> read_listen();
 
   Result<void> check_spec(const std::string& key, const char* spec, std::string pointer) const;
+  Result<void> check_envelopes() const;
   LatencyModel model(const json& percentiles) const;
   LatencyModel call_latency(const json& object, const char* name) const;
   void read_store_latency(stores::StoreOptions& store, const json& described) const;
@@ -92,6 +93,19 @@ Result<void> Reader::check_spec(const std::string& key, const char* spec,
   return error(Errc::invalid,
                "the key \"" + key + "\" has the spec " + has + ", but " + spec + " is needed here",
                std::move(pointer));
+}
+
+Result<void> Reader::check_envelopes() const {
+  const std::string key = text_or_empty(config_.at("security").at("envelopes"), "key");
+  if (key.empty()) return ok();
+  const std::string& spec = text(config_.at("keys").at(key), "spec");
+  constexpr std::array<std::string_view, 3> fit{"HMAC_256", "ECC_NIST_P256",
+                                                "ECC_NIST_EDWARDS25519"};
+  if (std::find(fit.begin(), fit.end(), spec) != fit.end()) return ok();
+  return error(Errc::invalid,
+               "the key \"" + key + "\" has the spec " + spec +
+                   "; events are signed with HMAC_256, ECC_NIST_P256 or ECC_NIST_EDWARDS25519",
+               "/security/envelopes/key");
 }
 
 LatencyModel Reader::model(const json& percentiles) const {
@@ -435,11 +449,7 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_sources());
   PORTEIRO_TRY(read_sqs());
   PORTEIRO_TRY(options_.read_models, read_models(config_.at("read_models")));
-  if (const auto key = config_.at("security").at("envelopes").find("key");
-      key != config_.at("security").at("envelopes").end()) {
-    PORTEIRO_TRY(
-        check_spec(key->get_ref<const std::string&>(), "HMAC_256", "/security/envelopes/key"));
-  }
+  PORTEIRO_TRY(check_envelopes());
   read_security(config_, options_);
   if (!options_.audit_key.empty()) {
     PORTEIRO_TRY(check_spec(options_.audit_key, "HMAC_256", "/audit/key"));

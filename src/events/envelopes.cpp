@@ -11,8 +11,9 @@ namespace porteiro::events {
 namespace {
 
 constexpr char format_version = 1;
-constexpr std::string_view form = "h1.";  // HMAC-SHA256, the first way to write events as bytes.
-constexpr std::size_t code_chars = 43;    // 32 bytes in base64url.
+// The forms of a signature: HMAC-SHA256 and a pair's, over the first way to write events as bytes.
+constexpr std::string_view form = "h1.", pair_form = "p1.";
+constexpr std::size_t code_chars = 43;  // 32 bytes in base64url.
 constexpr int attempts_max = 3;
 constexpr int start_attempts_max = 10;
 constexpr Duration retry_delay_min = std::chrono::milliseconds(50);
@@ -85,13 +86,16 @@ struct Envelopes::State {
     Duration delay = retry_delay_min;
   };
 
-  State(kms::Kms& kms_, Scheduler& scheduler_, access::Guard& guard_, telemetry::Telemetry& telem,
-        EnvelopeOptions given)
+  State(kms::Kms& kms_, Environment& environment_, access::Guard& guard_,
+        telemetry::Telemetry& telem, EnvelopeOptions given)
       : kms(kms_),
-        scheduler(scheduler_),
+        environment(environment_),
+        scheduler(environment_.scheduler),
         guard(guard_),
         telemetry(telem),
-        options(std::move(given)) {
+        options(std::move(given)),
+        pair(kms.public_key(options.key)) {
+    if (pair != nullptr) lane = environment.offload.lane("envelopes");
     PORTEIRO_ASSERT(options.rotate >= std::chrono::seconds(1));
   }
 
@@ -155,33 +159,94 @@ struct Envelopes::State {
     return key(scratch);
   }
 
+  void ready(std::int64_t period, Done done) {
+    if (find(period) != nullptr) return done(success());
+    ask(period, attempts_max, std::move(done));
+  }
+
+  // Everything but the signature, which is good.
+  Verdict judge(Time time, bool for_this_queue, bool sent_here) const {
+    if (!for_this_queue) return Verdict::wrong_origin;
+    const Duration age = scheduler.now() - time;
+    if (age > options.age_max || -age > ahead_max) return Verdict::expired;
+    return sent_here ? Verdict::valid : Verdict::replayed;
+  }
+
+  void sign_with_pair(Event event, int attempts_left, UniqueFunction<void(Result<Event>)> done) {
+    std::string bytes;
+    append_signed(bytes, event, 0);
+    const Id trace = event.correlation;
+    kms.sign(options.key, bytes, trace,
+             [this, weak = std::weak_ptr<int>(alive), event = std::move(event), attempts_left,
+              done = std::move(done)](Result<std::string> signature) mutable {
+               if (weak.expired()) return;
+               if (signature) {
+                 event.signature = pair_form;
+                 event.signature += to_base64url(signature.value());
+                 return done(std::move(event));
+               }
+               if (signature.error().code != Errc::unavailable || attempts_left <= 1) {
+                 return done(signature.error());
+               }
+               scheduler.after(retry_delay_min, [this, weak, event = std::move(event),
+                                                 attempts_left, done = std::move(done)]() mutable {
+                 if (!weak.expired())
+                   sign_with_pair(std::move(event), attempts_left - 1, std::move(done));
+               });
+             });
+  }
+
+  void verify_with_pair(const Event& event, bool for_this_queue, bool sent_here,
+                        UniqueFunction<void(Result<Verdict>)> done) {
+    struct Work {
+      std::string bytes, signature;
+      bool good = false;
+    };
+    const auto work = std::make_shared<Work>();
+    append_signed(work->bytes, event, 0);
+    const auto signature = from_base64url(event.signature.substr(pair_form.size()));
+    if (!signature) return done(Verdict::forged);
+    work->signature = *signature;
+    const auto algorithm = pair->spec() == kms::KeySpec::ecc_nist_edwards25519
+                               ? kms::SigningAlgorithm::ed25519_sha_512
+                               : kms::SigningAlgorithm::ecdsa_sha_256;
+    environment.offload.run(
+        lane,
+        [work, key = pair, algorithm] {
+          work->good = key->verify(algorithm, work->bytes, work->signature);
+        },
+        [this, weak = std::weak_ptr<int>(alive), work, time = event.time, for_this_queue, sent_here,
+         done = std::move(done)]() mutable {
+          if (weak.expired()) return;
+          done(work->good ? judge(time, for_this_queue, sent_here) : Verdict::forged);
+        });
+  }
+
   kms::Kms& kms;
+  Environment& environment;
   Scheduler& scheduler;
   access::Guard& guard;
   telemetry::Telemetry& telemetry;
   const EnvelopeOptions options;
+  const kms::KeyPair::Shared pair;         // Null: the key is one for HMACs.
+  Offload::Lane lane{};                    // Of the pair's verifications.
   std::map<std::int64_t, kms::Hmac> keys;  // By period.
   std::map<std::int64_t, Call> calls;
   std::string scratch;  // Reused.
   std::shared_ptr<int> alive = std::make_shared<int>();
 };
 
-Envelopes::Envelopes(kms::Kms& kms, Scheduler& scheduler, access::Guard& guard,
+Envelopes::Envelopes(kms::Kms& kms, Environment& environment, access::Guard& guard,
                      telemetry::Telemetry& telemetry, EnvelopeOptions options)
-    : state_(std::make_unique<State>(kms, scheduler, guard, telemetry, std::move(options))) {
+    : state_(std::make_unique<State>(kms, environment, guard, telemetry, std::move(options))) {
   telemetry.describe("porteiro_events_refused_total",
                      "Events whose envelope was refused, by queue and reason.");
 }
 Envelopes::~Envelopes() = default;
 
 void Envelopes::start(UniqueFunction<void(Result<void>)> done) {
+  if (state_->pair != nullptr) return done(success());
   state_->ask(state_->period_of(state_->scheduler.now()), start_attempts_max, std::move(done));
-}
-
-void Envelopes::ready(Time at, UniqueFunction<void(Result<void>)> done) {
-  const std::int64_t period = state_->period_of(at);
-  if (state_->find(period) != nullptr) return done(success());
-  state_->ask(period, attempts_max, std::move(done));
 }
 
 bool Envelopes::sign(Event& event) {
@@ -195,9 +260,28 @@ bool Envelopes::sign(Event& event) {
   return true;
 }
 
+void Envelopes::sign_later(Event event, UniqueFunction<void(Result<Event>)> done) {
+  if (state_->pair != nullptr) {
+    return state_->sign_with_pair(std::move(event), attempts_max, std::move(done));
+  }
+  const std::int64_t period = state_->period_of(event.time);
+  state_->ready(
+      period, [this, event = std::move(event), done = std::move(done)](Result<void> ready) mutable {
+        if (!ready) return done(ready.error());
+        if (sign(event)) return done(std::move(event));
+        done(error(Errc::unavailable, "too many periods' keys were needed at a time"));
+      });
+}
+
 std::optional<Verdict> Envelopes::verify(const Event& event, std::string_view queue,
                                          bool sent_here) {
   if (event.signature.empty()) return Verdict::unsigned_event;
+  if (state_->pair != nullptr) {
+    constexpr std::size_t chars_max = 128;  // Ed25519's has 86, one over P-256 at most 96.
+    const std::string& text = event.signature;
+    if (!text.starts_with(pair_form) || text.size() > chars_max) return Verdict::forged;
+    return std::nullopt;
+  }
   const auto signature = parse_signature(event.signature);
   const std::int64_t period = state_->period_of(event.time);
   if (!signature || signature->period != period) return Verdict::forged;
@@ -209,10 +293,21 @@ std::optional<Verdict> Envelopes::verify(const Event& event, std::string_view qu
   }
   const auto code = state_->code(*key, event, period);
   if (!same(to_base64url({code.data(), code.size()}), signature->code)) return Verdict::forged;
-  if (event.audience != queue) return Verdict::wrong_origin;
-  const Duration age = state_->scheduler.now() - event.time;
-  if (age > state_->options.age_max || -age > ahead_max) return Verdict::expired;
-  return sent_here ? Verdict::valid : Verdict::replayed;
+  return state_->judge(event.time, event.audience == queue, sent_here);
+}
+
+void Envelopes::verify_later(const Event& event, std::string_view queue, bool sent_here,
+                             UniqueFunction<void(Result<Verdict>)> done) {
+  if (state_->pair != nullptr) {
+    return state_->verify_with_pair(event, event.audience == queue, sent_here, std::move(done));
+  }
+  const std::int64_t period = state_->period_of(event.time);
+  state_->ready(period, [this, event, queue = std::string(queue), sent_here,
+                         done = std::move(done)](Result<void> ready) mutable {
+    if (!ready) return done(ready.error());
+    if (const auto verdict = verify(event, queue, sent_here)) return done(*verdict);
+    done(error(Errc::unavailable, "too many periods' keys were needed at a time"));
+  });
 }
 
 void Envelopes::refused(Verdict why, const Event& event, std::string_view queue) {

@@ -229,18 +229,22 @@ void Core::sealed(Draft draft, Result<std::string> box) {
 
 void Core::sign(Draft draft) {
   if (envelopes_ == nullptr || envelopes_->sign(draft.event)) return send(std::move(draft));
-  const Time at = draft.event.time;
-  envelopes_->ready(
-      at, [this, mark = ticket(), draft = std::move(draft)](Result<void> ready) mutable {
-        if (mark.alive.expired()) return;
-        if (!current(mark)) {
-          return refuse(std::move(draft.exchange),
-                        retry_later(http::problem(503, "the emulator was reset"), soon));
-        }
-        if (ready && envelopes_->sign(draft.event)) return send(std::move(draft));
-        give_up(std::move(draft),
-                retry_later(http::problem(503, "the event cannot be signed now"), soon));
-      });
+  events::Event event = std::move(draft.event);
+  draft.event.id = event.id;  // What giving up goes by.
+  envelopes_->sign_later(std::move(event), [this, mark = ticket(), draft = std::move(draft)](
+                                               Result<events::Event> event) mutable {
+    if (mark.alive.expired()) return;
+    if (!current(mark)) {
+      return refuse(std::move(draft.exchange),
+                    retry_later(http::problem(503, "the emulator was reset"), soon));
+    }
+    if (!event) {
+      return give_up(std::move(draft),
+                     retry_later(http::problem(503, "the event cannot be signed now"), soon));
+    }
+    draft.event = std::move(event).value();
+    send(std::move(draft));
+  });
 }
 
 void Core::give_up(Draft draft, http::Response response) {

@@ -242,7 +242,7 @@ void ExternalWorker::handle(const http::Request& request, http::Responder respon
   }
   const auto& services = surroundings.services;
   if (!services || RuntimeApi::takes(request)) return api_.handle(request, std::move(respond));
-  services(request, std::move(respond));
+  services(*caller_, request, std::move(respond));
 }
 
 void ExternalWorker::fail_soon(Error why) {

@@ -33,9 +33,9 @@ Error no_function(std::string_view name) {
 
 struct Functions::State {
   State(Environment& environment, telemetry::Telemetry& telemetry, queue::Queues& all)
-      : queues(all),
-        shared{environment, telemetry, make_id(environment.entropy), false,
-               [this] { ended(); }} {}
+      : queues(all), shared{environment, telemetry, make_id(environment.entropy), false, [this] {
+                              ended();
+                            }} {}
   ~State() {
     sources.clear();  // They refer to pools.
     mappings.clear();
@@ -135,7 +135,8 @@ struct Functions::State {
   std::shared_ptr<int> alive = std::make_shared<int>(0);
 };
 
-Functions::Functions(Environment& environment, telemetry::Telemetry& telemetry, queue::Queues& queues)
+Functions::Functions(Environment& environment, telemetry::Telemetry& telemetry,
+                     queue::Queues& queues)
     : state_(std::make_unique<State>(environment, telemetry, queues)) {}
 Functions::~Functions() = default;
 

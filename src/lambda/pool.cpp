@@ -59,8 +59,8 @@ Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Function> fu
 Pool::Pool(Shared& shared, FunctionOptions options, std::unique_ptr<Workers> workers)
     : Pool(shared, std::move(options)) {
   crew_ = std::make_unique<Crew>(
-      shared.environment.scheduler, options_.idle_max, std::move(workers),
-      [this] { freed(); }, [this] { shared_.ended(); });
+      shared.environment.scheduler, options_.idle_max, std::move(workers), [this] { freed(); },
+      [this] { shared_.ended(); });
   counters_.cold_us =
       &shared.telemetry.counter("porteiro_function_cold_start_microseconds_total", label(options_));
   shared.telemetry.gauge("porteiro_function_idle_workers", label(options_),
@@ -283,12 +283,11 @@ void Pool::crash(const std::shared_ptr<Run>& run, Duration restart) {
   shared_.telemetry.record(telemetry::Kind::invocation_crashed, trace_of(*run), name_);
   if (restart > Duration::zero()) {
     ++restarting_;
-    shared_.environment.scheduler.after(restart,
-                                                 [this, weak = std::weak_ptr(generation_)] {
-                                                   if (weak.expired()) return;
-                                                   --restarting_;
-                                                   freed();
-                                                 });
+    shared_.environment.scheduler.after(restart, [this, weak = std::weak_ptr(generation_)] {
+      if (weak.expired()) return;
+      --restarting_;
+      freed();
+    });
   }
   finish(run, error(Errc::unavailable, "the worker of " + options_.name + " crashed; try again"),
          true);

@@ -10,11 +10,10 @@ constexpr std::size_t name_bytes_max = 80;
 // The name stands in a text that anybody may have made: only what looks like one is repeated.
 bool looks_like_name(std::string_view key) {
   const auto usual = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   };
-  return !key.empty() && key.size() <= name_bytes_max &&
-         std::all_of(key.begin(), key.end(), usual);
+  return !key.empty() && key.size() <= name_bytes_max && std::all_of(key.begin(), key.end(), usual);
 }
 
 bool fits(const access::Rule& rule, std::string_view purpose,

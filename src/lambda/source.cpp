@@ -75,15 +75,12 @@ void Source::verify(std::shared_ptr<Run> run) {
   const auto verdict = ways_.envelopes->verify(event, options_.queue, sent_here);
   if (verdict) return judged(std::move(run), *verdict);
   ++verifying_;
-  ways_.envelopes->ready(
-      event.time, [this, weak = std::weak_ptr(generation_), run](Result<void> ready) mutable {
+  ways_.envelopes->verify_later(
+      event, options_.queue, sent_here,
+      [this, weak = std::weak_ptr(generation_), run](Result<events::Verdict> known) mutable {
         if (weak.expired()) return;
         --verifying_;
-        if (ready) {
-          const auto known = ways_.envelopes->verify(run->invocation.event(), options_.queue, true);
-          // Else so many other periods came between that its key is gone: the message comes again.
-          if (known) judged(std::move(run), *known);
-        }
+        if (known) judged(std::move(run), known.value());  // Else the message comes again.
         pump_soon();
       });
 }

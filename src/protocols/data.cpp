@@ -290,10 +290,9 @@ void Data::Core::changes(const Call& call, http::Responder respond) {
   auto asked = changes_asked(call);
   if (!asked) return respond(refusal(asked.error()));
   asked.value().respond = std::move(respond);
-  const auto feed = feeds
-                        .try_emplace(call.target.store, scheduler,
-                                     *stores.find(call.target.store)->second)
-                        .first;
+  const auto feed =
+      feeds.try_emplace(call.target.store, scheduler, *stores.find(call.target.store)->second)
+          .first;
   feed->second.ask(std::move(asked).value());
 }
 

@@ -44,8 +44,9 @@ bool Lambda::may_be_large(std::string_view target) {
          target.substr(11).starts_with("/functions");
 }
 
-void Lambda::handle(const http::Request& request, http::Responder respond) {
-  core_->handle(request, std::move(respond));
+void Lambda::handle(const http::Request& request, http::Responder respond,
+                    const access::Principal& who) {
+  core_->handle(request, std::move(respond), who);
 }
 
 void Lambda::start(UniqueFunction<void(Result<void>)> done) { core_->start(std::move(done)); }

@@ -76,8 +76,7 @@ Access::Entry& Access::entry(std::size_t collection, Act act) {
   const StoreOptions& options = store_.options();
   made.emplace();
   made->resource = options.name + "/" + options.collections[collection].name;
-  made->right =
-      guard_.right(asker_.role, act_names[static_cast<std::size_t>(act)], made->resource);
+  made->right = guard_.right(asker_.role, act_names[static_cast<std::size_t>(act)], made->resource);
   const bool reached = !guard_.layers().roles || access::reaches(asker_.zone, options.zone);
   if (made->right.reason == Reason::allowed && !reached) made->right = {Reason::zone, {}};
   made->always = made->right.reason == Reason::allowed && made->right.always();
@@ -171,8 +170,9 @@ void Access::record(const Told& told, std::string_view subject, std::string_view
 std::string Access::subject_of_key(std::size_t collection, std::string_view key) const {
   const Collection& described = store_.options().collections[collection];
   const Field& field = described.key_field();
-  const bool names_subject = described.subject.empty() ? field.type == Type::token || !field.token.empty()
-                                                       : described.subject == described.key;
+  const bool names_subject = described.subject.empty()
+                                 ? field.type == Type::token || !field.token.empty()
+                                 : described.subject == described.key;
   if (!names_subject) return {};
   auto known = store_.known_key(described.name, key);
   return known ? std::move(known).value() : std::string();
@@ -357,8 +357,8 @@ void Access::batch(Batch batch, const Cause& cause, Done<Committed> done) {
   const auto unknown = [this](const Write& write) {
     return place(collection_of(write)) == SIZE_MAX;
   };
-  const bool refused = batch.writes.empty() ||
-                       std::any_of(batch.writes.begin(), batch.writes.end(), unknown);
+  const bool refused =
+      batch.writes.empty() || std::any_of(batch.writes.begin(), batch.writes.end(), unknown);
   if (!audited_ || refused) return store_.batch(std::move(batch), cause.trace, std::move(done));
   auto held = std::make_shared<Batch>(std::move(batch));
   record_writes(*held, cause,
@@ -376,12 +376,10 @@ void Access::record_writes(const Batch& batch, const Cause& cause, access::Recor
     std::vector<std::string> fields;
     if (const auto* put = std::get_if<write::Put>(&write); put && put->document.is_object()) {
       for (const auto& [name, value] : put->document.items()) fields.push_back(name);
-      const Collection& described =
-          store_.options().collections[place(collection_of(write))];
+      const Collection& described = store_.options().collections[place(collection_of(write))];
       std::erase_if(fields, [&](const auto& name) { return described.field(name) == nullptr; });
     } else if (const auto* append = std::get_if<write::Append>(&write)) {
-      const Collection& described =
-          store_.options().collections[place(collection_of(write))];
+      const Collection& described = store_.options().collections[place(collection_of(write))];
       if (described.field(append->field) != nullptr) fields.push_back(append->field);
     }
     const std::string subject = subject_of(write);

@@ -21,6 +21,7 @@ struct LambdaWorld {
     protocols::LambdaHost host;
     host.deploy = [](const protocols::LambdaUnit&) -> Result<void> { return ok(); };
     host.retire = [](std::string_view) {};
+    host.permit = [](const access::Principal*, std::string_view) -> Result<void> { return ok(); };
     host.free = [](std::string_view) { return std::size_t{1}; };
     host.invoke = [](std::string_view, std::shared_ptr<lambda::Direct> direct,
                      lambda::Completion done) { done(lambda::Reply{.body = direct->payload}); };
@@ -40,8 +41,10 @@ struct LambdaWorld {
   std::string send(std::string_view method, std::string_view target, std::string_view body) {
     const http::HeaderView headers[] = {{"Host", "localhost"}};
     std::string reply;
-    service->handle({method, target, headers, body, "fuzz"},
-                    [&reply](http::Response response) { reply = std::move(response.body); });
+    service->handle(
+        {method, target, headers, body, "fuzz"},
+        [&reply](http::Response response) { reply = std::move(response.body); },
+        access::Principal{"fuzz", ""});
     world.scheduler.run_for(std::chrono::seconds(1));
     return reply;
   }

@@ -68,13 +68,13 @@ void score(std::shared_ptr<const lambda::Invocation> invocation, lambda::Service
     return done(error(Errc::invalid, "score needs a store B and a path parameter cpf"));
   }
   store->get("profile", *token, lambda::cause_of(event),
-            [store, invocation,
-             done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
-              if (!found) return done(found.error());
-              if (!found.value()) return done(error(Errc::not_found, "no profile to score"));
-              save(json::parse(found.value()->document), invocation->event(), *store,
-                   std::move(done));
-            });
+             [store, invocation,
+              done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
+               if (!found) return done(found.error());
+               if (!found.value()) return done(error(Errc::not_found, "no profile to score"));
+               save(json::parse(found.value()->document), invocation->event(), *store,
+                    std::move(done));
+             });
 }
 
 PORTEIRO_FUNCTION("credit-bureau.score", score);

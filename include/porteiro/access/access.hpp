@@ -18,8 +18,8 @@
 
 namespace porteiro::access {
 
-// The actions that are guarded. An action is "kind:verb"; its resources are of that kind. Of the key
-// service's actions, which have AWS's names, two are a function's when it opens or makes sealed
+// The actions that are guarded. An action is "kind:verb"; its resources are of that kind. Of the
+// key service's actions, which have AWS's names, two are a function's when it opens or makes sealed
 // texts.
 namespace action {
 inline constexpr std::string_view store_get = "store:get";      // Resources: "B/profile".
@@ -27,14 +27,16 @@ inline constexpr std::string_view store_query = "store:query";  // Reads records
 inline constexpr std::string_view store_put = "store:put";      // And append.
 inline constexpr std::string_view store_erase = "store:erase";
 inline constexpr std::string_view store_changes = "store:changes";
-inline constexpr std::string_view kms_decrypt = "kms:Decrypt";            // Resources: "vault".
+inline constexpr std::string_view kms_decrypt = "kms:Decrypt";  // Resources: "vault".
 inline constexpr std::string_view kms_generate = "kms:GenerateDataKey";
+inline constexpr std::string_view function_invoke = "function:invoke";  // Resources: "score".
 }  // namespace action
 
 struct Rule {
   std::string action;    // "store:get", or "store:*" for all of the kind.
   std::string resource;  // "B/profile", "B/*" for all below, or "*" for all.
-  // Of a collection: the protected fields that may be read, and all that may be written. Empty: all.
+  // Of a collection: the protected fields that may be read, and all that may be written. Empty:
+  // all.
   std::vector<std::string> fields{};
   std::vector<std::string> purposes{};  // What it may be for; empty: anything, or nothing said.
   // Of a key: pairs that the encryption context has to hold.

@@ -20,10 +20,10 @@ struct Options {
   std::string directory;  // Where the files are; empty: the newest entries are kept in memory only.
   bool sync = false;      // Durability `power`: each group is synced.
   std::uint64_t segment_bytes_max = 64u << 20;
-  std::uint64_t checkpoint_entries = 1000;                   // After so many entries,
-  Duration checkpoint_every = std::chrono::minutes(1);       // or so long after the first one.
-  std::size_t kept_max = 1000;                               // Entries in memory.
-  std::size_t pending_bytes_max = 16u << 20;                 // That wait to be written.
+  std::uint64_t checkpoint_entries = 1000;              // After so many entries,
+  Duration checkpoint_every = std::chrono::minutes(1);  // or so long after the first one.
+  std::size_t kept_max = 1000;                          // Entries in memory.
+  std::size_t pending_bytes_max = 16u << 20;            // That wait to be written.
   std::uint64_t denials_per_second_max = 1000;  // More are counted, and one entry says how many.
 };
 
@@ -91,8 +91,8 @@ class Audit final : public access::Recorder {
   Offload::Lane lane_ = 0;
   Signer signer_;
 
-  Head last_;     // Of what was decided; `hash` in hexadecimal.
-  Head written_;  // Of what is in the file.
+  Head last_;                  // Of what was decided; `hash` in hexadecimal.
+  Head written_;               // Of what is in the file.
   std::uint64_t covered_ = 0;  // By a checkpoint.
   std::deque<std::string> kept_;
   std::string pending_;

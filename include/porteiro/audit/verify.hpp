@@ -25,9 +25,10 @@ struct Finding {
 };
 
 struct Report {
-  Head head;                            // As far as the chain is whole.
-  std::vector<Checkpoint> checkpoints;  // Those that agree with the chain, or do so as far as known.
-  std::optional<Finding> finding;       // The first thing that is wrong; none: all is well.
+  Head head;  // As far as the chain is whole.
+  std::vector<Checkpoint>
+      checkpoints;                 // Those that agree with the chain, or do so as far as known.
+  std::optional<Finding> finding;  // The first thing that is wrong; none: all is well.
 };
 
 // `directory` has the segments. `expected`, where it has a number: how far the log has to go at

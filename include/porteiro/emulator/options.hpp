@@ -60,8 +60,8 @@ struct Options {
   std::vector<access::Role> roles;
   access::Layers layers;
   events::EnvelopeOptions envelopes;
-  audit::Options audit;   // Its directory is below data_directory.
-  std::string audit_key;  // Signs the checkpoints; empty: they are not signed.
+  audit::Options audit;        // Its directory is below data_directory.
+  std::string audit_key;       // Signs the checkpoints; empty: they are not signed.
   std::string developer_role;  // Of requests at the inside port; empty: none.
   std::vector<FunctionDefinition> functions;
   lambda::Surroundings surroundings;           // Of those outside; the caller adds `path`.

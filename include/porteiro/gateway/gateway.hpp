@@ -78,7 +78,7 @@ struct Route {
   std::string scope;         // Empty: no key needed.
   std::string event;         // The event's type.
   std::string purpose;       // What its access is for: goes with the event; may be empty.
-  std::string clear{};  // The scope of clients that see protected values whole; empty: all do.
+  std::string clear{};       // The scope of clients that see protected values whole; empty: all do.
   std::string queue;         // Where the event goes.
   bool reply_async = false;  // 202 at once; else the connection waits. `Prefer: respond-async`
                              // makes a synchronous route asynchronous for one request.

@@ -57,10 +57,10 @@ inline constexpr std::string_view data_path = "/data";  // Of the data API, at a
 
 // A worker to whoever answers it at its port beside the Runtime API.
 struct Caller {
-  std::string function{};  // Its name, without a version.
+  std::string function{};              // Its name, without a version.
   stores::Accesses* stores = nullptr;  // As the function reaches them. Outlives its workers.
-  std::string token{};     // Of this worker alone: PORTEIRO_DATA_TOKEN. Never logged.
-  bool active = true;      // It starts, or an invocation of it runs.
+  std::string token{};                 // Of this worker alone: PORTEIRO_DATA_TOKEN. Never logged.
+  bool active = true;                  // It starts, or an invocation of it runs.
   // Of the events of that invocation: what all of them say; masked when one of them is.
   Id trace{};
   std::string purpose{}, client{};
@@ -86,7 +86,7 @@ struct Surroundings {
   std::string program{}, relay_argument{}, sockets{};
   // Answers what a worker asks at its port beside the Runtime API: the service protocols. Empty:
   // there are none.
-  std::function<void(const http::Request&, http::Responder)> services{};
+  std::function<void(const Caller&, const http::Request&, http::Responder)> services{};
   // The same for what is below data_path: the data API of the stores.
   std::function<void(std::shared_ptr<Caller>, const http::Request&, http::Responder)> data{};
   Mask mask{};

@@ -13,8 +13,8 @@
 #include "porteiro/base/http.hpp"
 #include "porteiro/events/event.hpp"
 #include "porteiro/kms/tokens.hpp"
-#include "porteiro/queue/message.hpp"
 #include "porteiro/lambda/sealing.hpp"
+#include "porteiro/queue/message.hpp"
 #include "porteiro/stores/access.hpp"
 #include "porteiro/telemetry/telemetry.hpp"
 

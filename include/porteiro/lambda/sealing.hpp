@@ -19,8 +19,8 @@ class Sealing {
   // As kms::Sealer's members; `done` may run at once. Errors also: denied.
   void seal(std::string_view key, const kms::EncryptionContext& context, std::string plaintext,
             const stores::Cause& cause, Done done);
-  void unseal(std::string sealed, const kms::EncryptionContext& context,
-              const stores::Cause& cause, Done done);
+  void unseal(std::string sealed, const kms::EncryptionContext& context, const stores::Cause& cause,
+              Done done);
 
  private:
   Result<void> check(std::string_view action, std::string_view key,

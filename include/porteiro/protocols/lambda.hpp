@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "porteiro/access/access.hpp"
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/journal/journal.hpp"
@@ -47,6 +48,9 @@ struct LambdaHost {
   // As Functions::invoke. Keys of the config's functions are their names.
   std::function<void(std::string_view key, std::shared_ptr<lambda::Direct>, lambda::Completion)>
       invoke;
+  // Whether this principal may have the function invoked. What clients set up once and for all
+  // (mappings, destinations) is the developer's, whom the null pointer stands for. Errors: denied.
+  std::function<Result<void>(const access::Principal* who, std::string_view function)> permit;
   // Invocations of it that could begin at once.
   std::function<std::size_t(std::string_view key)> free;
 };
@@ -73,7 +77,7 @@ class Lambda {
   static bool may_be_large(std::string_view target);
 
   // Answers everything, errors in the service's form.
-  void handle(const http::Request& request, http::Responder respond);
+  void handle(const http::Request& request, http::Responder respond, const access::Principal& who);
 
   // Once the journal has given the catalogue back: code is looked after, then functions are
   // deployed and mappings begin. Errors: unavailable (the disk).

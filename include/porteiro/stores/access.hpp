@@ -1,8 +1,8 @@
-// The stores as one principal reaches them: a function of the config, under its role. Each access is
-// checked (zone, role, purpose, fields), fields that the principal may not have are left out of
-// records, values that the client may not see whole are masked, and what touches an audited store is
-// an entry of the audit log before anybody gets anything of it. What is denied is told to the guard;
-// the error says nothing. Belongs to the loop.
+// The stores as one principal reaches them: a function of the config, under its role. Each access
+// is checked (zone, role, purpose, fields), fields that the principal may not have are left out of
+// records, values that the client may not see whole are masked, and what touches an audited store
+// is an entry of the audit log before anybody gets anything of it. What is denied is told to the
+// guard; the error says nothing. Belongs to the loop.
 #pragma once
 #include <array>
 #include <memory>

@@ -52,8 +52,8 @@ struct Field {
   bool cascade = false;  // Of a reference: erased with what it points to; else that is refused.
   std::string token;     // The token name: of a `token` field (token_of), or of a
                          // restricted field that is key or indexed.
-  std::string mask{};  // Of a protected field: how it looks to clients that may not see it whole
-                       // (mask.hpp); empty: they do not see it.
+  std::string mask{};    // Of a protected field: how it looks to clients that may not see it whole
+                         // (mask.hpp); empty: they do not see it.
 };
 
 bool is_protected(const Field& field);  // Sensitive or restricted: kept in a box.

@@ -43,7 +43,7 @@ bool has_boxes(const StoreOptions& options);
 struct Record {
   std::string key;
   std::uint64_t version = 0;
-  std::string document;  // A JSON object as text: the key field and every field the record has.
+  std::string document;   // A JSON object as text: the key field and every field the record has.
   std::string subject{};  // Whose data it is, as a token where that has one; may be empty.
 };
 struct Page {

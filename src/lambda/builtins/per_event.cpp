@@ -116,12 +116,12 @@ void WriteReply::operator()(Result<stores::Committed> committed) {
   }
   const SharedEvent of = event;  // `done` may be the last to hold it.
   store.find(collection, key, cause_of(*of),
-            [status = repeated_status,
-             done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
-              if (!found) return done(found.error());
-              if (!found.value()) return done(Reply{status, "application/json", "{}"});
-              done(reply_of(status, found.value()->key, found.value()->version));
-            });
+             [status = repeated_status,
+              done = std::move(done)](Result<std::optional<stores::Record>> found) mutable {
+               if (!found) return done(found.error());
+               if (!found.value()) return done(Reply{status, "application/json", "{}"});
+               done(reply_of(status, found.value()->key, found.value()->version));
+             });
 }
 
 std::string once_key(const events::Event& event, std::string_view function) {

@@ -84,7 +84,8 @@ Result<const stores::Collection*> With::collection(const stores::Access& store) 
   return find_collection(store, name, "collection");
 }
 
-Result<const stores::Collection*> find_collection(const stores::Access& store, std::string_view name,
+Result<const stores::Collection*> find_collection(const stores::Access& store,
+                                                  std::string_view name,
                                                   const std::string& member) {
   const stores::Collection* collection = store.collection(name);
   if (collection == nullptr) {

@@ -40,7 +40,7 @@ bool is_event_path(std::string_view path);
 bool in_body(std::string_view path);  // Then a sealed body has to be opened for it.
 
 // The collection `name` of the store; `member` is where the config names it.
-Result<const stores::Collection*> find_collection(const stores::Access& store, std::string_view name,
-                                                  const std::string& member);
+Result<const stores::Collection*> find_collection(const stores::Access& store,
+                                                  std::string_view name, const std::string& member);
 
 }  // namespace porteiro::lambda::builtins

@@ -74,6 +74,7 @@ Answer<void> take_function(Call& call, lambda::CatalogueMapping& mapping) {
   PORTEIRO_TRY(const Reference reference, parse_reference(*name, {}, call.service.aws));
   PORTEIRO_TRY(const lambda::CatalogueFunction* function, call.service.function_of(reference));
   PORTEIRO_TRY(call.service.version_of(*function, reference));
+  PORTEIRO_TRY(call.service.permit(&call.who, function->name));
   mapping.function = reference.name;
   mapping.qualifier = reference.qualifier;
   return ok();

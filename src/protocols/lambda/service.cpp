@@ -156,7 +156,8 @@ Answer<const lambda::Version*> Service::version_of(const lambda::CatalogueFuncti
 
 // ---- requests ----
 
-void Service::handle(const http::Request& request, http::Responder respond) {
+void Service::handle(const http::Request& request, http::Responder respond,
+                     const access::Principal& who) {
   if (request.path().starts_with(code_path)) {
     if (serve_code(request, respond)) return;
     return refuse(nullptr, {&no_access, "The link is not good, or no longer."}, std::move(respond));
@@ -172,7 +173,8 @@ void Service::handle(const http::Request& request, http::Responder respond) {
     return refuse(nullptr, {&no_operation, "Lambda has no such operation here."},
                   std::move(respond));
   }
-  Call call{*this, request, *action, std::move(names), Reader(json::object()), {}, false, respond};
+  Call call{*this, request, who,    *action, std::move(names), Reader(json::object()),
+            {},    false,   respond};
   if (const auto good = read(request, call); !good) {
     return refuse(action, good.error(), std::move(respond));
   }
@@ -240,6 +242,13 @@ bool Service::serve_code(const http::Request& request, http::Responder& respond)
     respond({.status = 200, .content_type = "application/zip", .body = std::move(zip.value())});
   });
   return true;
+}
+
+Answer<void> Service::permit(const access::Principal* who, const std::string& function) const {
+  if (parts.host.permit(who, function)) return ok();
+  return Failure{&no_access,
+                 "You are not authorized to perform: lambda:InvokeFunction on resource: " +
+                     function_arn(aws, function, {})};
 }
 
 // ---- answers ----

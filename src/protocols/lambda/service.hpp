@@ -22,6 +22,7 @@ struct Action;
 struct Call {
   Service& service;
   const http::Request& request;
+  const access::Principal& who;
   const Action& action;
   std::vector<std::string> names;  // What stands in the path's places, decoded.
   Reader in;                       // The body's object; empty where the body is no object.
@@ -57,7 +58,7 @@ class Service : public std::enable_shared_from_this<Service> {
  public:
   Service(Lambda::Parts parts, AwsOptions aws, LambdaOptions options);
 
-  void handle(const http::Request& request, http::Responder respond);
+  void handle(const http::Request& request, http::Responder respond, const access::Principal& who);
   void start(UniqueFunction<void(Result<void>)> done);
   void stop() { async.stop(); }
   void reset();
@@ -72,6 +73,8 @@ class Service : public std::enable_shared_from_this<Service> {
   // The version that a qualifier means now; an alias with weights may give one or the other.
   Answer<const lambda::Version*> version_of(const lambda::CatalogueFunction& function,
                                             const Reference& reference, bool weighted = false);
+  // Null: the developer. Errors: no_access, with nothing in its text that only the log may say.
+  Answer<void> permit(const access::Principal* who, const std::string& function) const;
 
   // Later answers: take the responder, then finish with it.
   struct Pending {

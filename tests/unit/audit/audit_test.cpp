@@ -122,8 +122,8 @@ struct Bench {
 TEST_CASE("audit: an entry says all of a decision, and the chain can be followed by anybody") {
   Bench b;
   b.record(1);
-  b.audit->decided({.principal = "x", .action = "kms:Decrypt", .resource = "vault",
-                    .reason = "no \"role\""});
+  b.audit->decided(
+      {.principal = "x", .action = "kms:Decrypt", .resource = "vault", .reason = "no \"role\""});
   b.world.scheduler.run_for(0s);
   const auto lines = b.lines(b.segment());
   REQUIRE(lines.size() == 2);
@@ -208,8 +208,8 @@ TEST_CASE("audit: what kill -9 cut is cut off at the next start, and that is tol
   bool told = false;
   b.telemetry.read(0, [&](const telemetry::Record& record) {
     if (record.kind != telemetry::Kind::note) return;
-    told = told || b.telemetry.note_text(record.extra).find("middle of an entry") !=
-                       std::string_view::npos;
+    told = told ||
+           b.telemetry.note_text(record.extra).find("middle of an entry") != std::string_view::npos;
   });
   CHECK(told);
 }

@@ -26,15 +26,15 @@ struct Throttling final : Faults {
 struct Bench {
   explicit Bench(EnvelopeOptions options = {"events", 1h, 24h}, std::string directory = {},
                  std::shared_ptr<virtual_world::MemoryFiles::Disk> disk = nullptr,
-                 std::uint64_t seed = 1)
+                 std::uint64_t seed = 1, kms::KeySpec spec = kms::KeySpec::hmac_256)
       : world(seed) {
     if (disk != nullptr) world.files = virtual_world::MemoryFiles(std::move(disk));
     world.environment.faults = &faults;
     kms::Options keys;
-    keys.keys = {{"events", kms::KeySpec::hmac_256}};
+    keys.keys = {{"events", spec}};
     keys.directory = std::move(directory);
     kms = kms::Kms::open(std::move(keys), world.environment, telemetry).value();
-    envelopes.emplace(*kms, world.scheduler, guard, telemetry, std::move(options));
+    envelopes.emplace(*kms, world.environment, guard, telemetry, std::move(options));
   }
   Result<void> start() {
     std::optional<Result<void>> result;
@@ -43,14 +43,31 @@ struct Bench {
     REQUIRE(result.has_value());
     return std::move(*result);
   }
-  Result<void> ready(Time at) {
-    std::optional<Result<void>> result;
-    envelopes->ready(at, [&result](Result<void> done) { result.emplace(std::move(done)); });
+  Result<Event> sign_later(Event event) {
+    std::optional<Result<Event>> result;
+    envelopes->sign_later(std::move(event),
+                          [&result](Result<Event> done) { result.emplace(std::move(done)); });
     world.scheduler.run_until_idle();
     REQUIRE(result.has_value());
     return std::move(*result);
   }
-  Event signed_now() {
+  Result<void> ready(Time at) {  // The key of that time is there afterwards.
+    Event event;
+    event.time = at;
+    const auto done = sign_later(std::move(event));
+    if (!done) return done.error();
+    return success();
+  }
+  Verdict later(const Event& event, std::string_view queue = "vault", bool sent_here = true) {
+    std::optional<Result<Verdict>> result;
+    envelopes->verify_later(event, queue, sent_here, [&result](Result<Verdict> verdict) {
+      result.emplace(std::move(verdict));
+    });
+    world.scheduler.run_until_idle();
+    REQUIRE(result.has_value());
+    return result->value();
+  }
+  Event usual() {
     Event event;
     event.id = {1, 2};
     event.source = "/porteiro/gateway/v1/people/{cpf}";
@@ -62,6 +79,10 @@ struct Bench {
     event.purpose = "credit-protection";
     event.audience = "vault";
     event.data = R"({"path":{"cpf":"cpf_AAAAAAAAAAAAAAAAAAAAAA"}})";
+    return event;
+  }
+  Event signed_now() {
+    Event event = usual();
     REQUIRE(envelopes->sign(event));
     return event;
   }
@@ -179,7 +200,7 @@ TEST_CASE("envelopes: after a restart the key of what waits is asked for, for ou
   REQUIRE(b.start());
   CHECK(b.verdict(event, "vault", false) == Verdict::forged);
   CHECK_FALSE(b.envelopes->verify(event, "vault", true).has_value());
-  REQUIRE(b.ready(event.time));
+  CHECK(b.later(event) == Verdict::valid);
   CHECK(b.verdict(event) == Verdict::valid);
 }
 
@@ -234,4 +255,41 @@ TEST_CASE("envelopes: a refusal is counted by queue and reason, and told") {
   std::string told(b.telemetry.note_text(0));
   CHECK(told.find("vault") != std::string::npos);
   CHECK(told.find("secret") == std::string::npos);
+}
+
+TEST_CASE("envelopes: with a pair of keys each event costs a call to sign, and none to verify") {
+  for (const auto spec : {kms::KeySpec::ecc_nist_p256, kms::KeySpec::ecc_nist_edwards25519}) {
+    Bench b({"events", 1h, 30min}, {}, nullptr, 1, spec);
+    REQUIRE(b.start());
+    Event event = b.usual();
+    CHECK_FALSE(b.envelopes->sign(event));
+    const std::uint64_t before = b.kms->calls();
+    event = b.sign_later(event).value();
+    CHECK(b.kms->calls() == before + 1);
+    CHECK_FALSE(b.envelopes->verify(event, "vault", true).has_value());
+    CHECK(b.later(event) == Verdict::valid);
+    CHECK(b.later(parse_event(to_json(event)).value()) == Verdict::valid);
+    CHECK(b.later(event, "fast") == Verdict::wrong_origin);
+    CHECK(b.later(event, "vault", false) == Verdict::replayed);
+    Event changed = event;
+    changed.principal = "shop";
+    CHECK(b.later(changed) == Verdict::forged);
+    changed = event;
+    changed.signature.back() = '!';
+    CHECK(b.later(changed) == Verdict::forged);
+    changed.signature = "h1.0.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    CHECK(b.verdict(changed) == Verdict::forged);
+    CHECK(b.kms->calls() == before + 1);
+    b.world.scheduler.run_for(31min);
+    CHECK(b.later(event) == Verdict::expired);
+  }
+}
+
+TEST_CASE("envelopes: a signature that the key service refuses for now is asked for again") {
+  Bench b({"events", 1h, 30min}, {}, nullptr, 1, kms::KeySpec::ecc_nist_p256);
+  REQUIRE(b.start());
+  b.faults.left = 2;
+  CHECK(b.sign_later(b.usual()).has_value());
+  b.faults.left = 3;
+  CHECK(b.sign_later(b.usual()).error().code == Errc::unavailable);
 }

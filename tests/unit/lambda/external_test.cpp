@@ -15,7 +15,7 @@ TEST_CASE("external: a worker is started with AWS's environment, and gets AWS's 
   Outside o;
   o.external.layers = {"/layer1", "/layer2"};
   o.external.environment = {{"STAGE", "test"}, {"TZ", "America/Sao_Paulo"}, {"_HANDLER", "no"}};
-  o.surroundings.services = [](const http::Request&, http::Responder) {};
+  o.surroundings.services = [](const Caller&, const http::Request&, http::Responder) {};
   o.surroundings.path = "/usr/bin";
   o.make();
   o.invoke(R"({"a":1})");
@@ -64,7 +64,8 @@ TEST_CASE("external: a worker is started with AWS's environment, and gets AWS's 
 TEST_CASE("external: what a worker asks its port beside the Runtime API goes to the services") {
   Outside o;
   std::vector<std::string> asked;
-  o.surroundings.services = [&](const http::Request& request, http::Responder respond) {
+  o.surroundings.services = [&](const Caller&, const http::Request& request,
+                                http::Responder respond) {
     asked.emplace_back(request.target);
     respond({.status = 200, .body = "service"});
   };

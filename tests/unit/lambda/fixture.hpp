@@ -54,8 +54,9 @@ struct Bench {
     settle();
     REQUIRE(ready);
     open_stores();
-    services = std::make_unique<Services>(
-        Services{world.environment, telemetry, reach, opener.emplace(*sealer, guard, reach.asker()), *tokens});
+    services = std::make_unique<Services>(Services{world.environment, telemetry, reach,
+                                                   opener.emplace(*sealer, guard, reach.asker()),
+                                                   *tokens});
     functions = std::make_unique<Functions>(world.environment, telemetry, *queues);
     add_builtins(registry);
   }

@@ -38,8 +38,8 @@ struct Data1 {
   lambda::Caller worker(const std::string& function, const std::string& role = "r") {
     lambda::Caller made;
     made.function = function;
-    made.stores = &reaches.emplace_back(b.stores, guard, b.world.scheduler,
-                                        stores::Asker{function, role});
+    made.stores =
+        &reaches.emplace_back(b.stores, guard, b.world.scheduler, stores::Asker{function, role});
     made.token = "token-of-this-worker";
     made.trace = Id{7, 7};
     return made;

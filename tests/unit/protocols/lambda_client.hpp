@@ -86,10 +86,13 @@ class LambdaClient {
     headers.push_back({"Host", "localhost:4566"});
     const http::Request request{method, target, headers, body, "simulation"};
     CHECK(Lambda::takes(request));
-    service->handle(request, [reply](http::Response response) {
-      REQUIRE_FALSE(reply->has_value());
-      *reply = Reply{response.status, response.content_type, response.body, response.headers};
-    });
+    service->handle(
+        request,
+        [reply](http::Response response) {
+          REQUIRE_FALSE(reply->has_value());
+          *reply = Reply{response.status, response.content_type, response.body, response.headers};
+        },
+        access::Principal{"caller", "some-role"});
     settle();
     return reply;
   }
@@ -169,6 +172,8 @@ class LambdaClient {
   std::deque<Invocation> invocations;  // Not yet answered.
   std::size_t free = 1000;             // Of each function.
   std::optional<Error> refuse_deploy;
+  std::set<std::string> forbidden;    // Functions that nobody may invoke,
+  std::vector<std::string> asked_by;  // and who wanted to.
   std::unique_ptr<Lambda> service;
 
  private:
@@ -184,6 +189,11 @@ class LambdaClient {
     host.invoke = [this](std::string_view key, std::shared_ptr<lambda::Direct> direct,
                          lambda::Completion done) {
       invocations.push_back({std::string(key), std::move(direct), std::move(done)});
+    };
+    host.permit = [this](const access::Principal* who, std::string_view function) -> Result<void> {
+      if (!forbidden.contains(std::string(function))) return porteiro::ok();
+      asked_by.emplace_back(who == nullptr ? "nobody" : who->name);
+      return error(Errc::denied, "the log says why");
     };
     host.free = [this](std::string_view) { return free; };
     return host;

@@ -77,6 +77,26 @@ TEST_CASE("lambda: a function's error is an answer with a header") {
   CHECK((*reply)->document()["errorType"] == "ValueError");
 }
 
+TEST_CASE("lambda: who may not have a function invoked does not get it invoked in any way") {
+  LambdaClient client;
+  client.create("secret");
+  client.forbidden = {"secret"};
+  const std::string own = client.queue("own");
+  for (const char* type : {"RequestResponse", "Event", ""}) {
+    check_lambda_error(
+        client.send("POST", invocations("secret"), "{}", {{"X-Amz-Invocation-Type", type}}), 403,
+        "AccessDeniedException", "lambda:InvokeFunction on resource");
+  }
+  check_lambda_error(
+      client.send("POST", "/2021-11-15/functions/secret/response-streaming-invocations", "{}"), 403,
+      "AccessDeniedException");
+  check_lambda_error(client.send("POST", "/2015-03-31/event-source-mappings",
+                                 json{{"EventSourceArn", own}, {"FunctionName", "secret"}}.dump()),
+                     403, "AccessDeniedException");
+  CHECK(client.invocations.empty());
+  CHECK(client.asked_by == std::vector<std::string>(5, "caller"));
+}
+
 TEST_CASE("lambda: invocations that cannot begin say why") {
   LambdaClient client;
   client.create("orders");

@@ -1,5 +1,5 @@
-// Goal: a function gets of a store what zone, role, purpose and fields allow, and nothing else; what
-// touches an audited store is told with whose data it was before anybody gets it.
+// Goal: a function gets of a store what zone, role, purpose and fields allow, and nothing else;
+// what touches an audited store is told with whose data it was before anybody gets it.
 #include "porteiro/stores/access.hpp"
 
 #include <doctest/doctest.h>
@@ -30,9 +30,16 @@ struct Keeper final : access::Recorder {
     done(ok());
   }
   void keep(const access::Decision& d) {
-    told.push_back({d.allowed, d.refused, std::string(d.principal), std::string(d.role),
-                    std::string(d.action), std::string(d.resource), std::string(d.purpose),
-                    std::string(d.client), std::string(d.subject), std::string(d.reason),
+    told.push_back({d.allowed,
+                    d.refused,
+                    std::string(d.principal),
+                    std::string(d.role),
+                    std::string(d.action),
+                    std::string(d.resource),
+                    std::string(d.purpose),
+                    std::string(d.client),
+                    std::string(d.subject),
+                    std::string(d.reason),
                     {d.fields.begin(), d.fields.end()}});
   }
   std::vector<Told> told;
@@ -68,8 +75,7 @@ struct Bench {
     options.key = "vault";
     options.audit = audit;
     options.collections = {masked_person(), debt()};
-    auto opened =
-        Store::open(options, world.environment, {*cache, *tokens, telemetry}, "", false);
+    auto opened = Store::open(options, world.environment, {*cache, *tokens, telemetry}, "", false);
     REQUIRE(opened.has_value());
     all.emplace("A", std::move(opened).value());
     reach.emplace(all, guard, world.scheduler, Asker{"f", "r", zone});
@@ -78,8 +84,7 @@ struct Bench {
     batch.writes.emplace_back(write::Put{"person", ana()});
     batch.writes.emplace_back(write::Put{"debt", debt_of(cpf_a, 1)});
     batch.writes.emplace_back(write::Put{"debt", debt_of(cpf_a, 2)});
-    all.at("A")->batch(std::move(batch), {},
-                       [](const auto& done) { REQUIRE(done.has_value()); });
+    all.at("A")->batch(std::move(batch), {}, [](const auto& done) { REQUIRE(done.has_value()); });
     settle();
   }
   void settle() { world.scheduler.run_for(0s); }
@@ -136,7 +141,8 @@ struct Bench {
 
 }  // namespace
 
-TEST_CASE("store access: what the role allows passes, all else is denied and told, and says nothing") {
+TEST_CASE(
+    "store access: what the role allows passes, all else is denied and told, and says nothing") {
   Bench b(Rules{{"store:get", "A/person"}});
   CHECK(b.document()["name"] == ana()["name"]);
   CHECK(b.keeper.told.empty());  // The store is not audited.
@@ -186,8 +192,8 @@ TEST_CASE("store access: a rule with purposes holds for these alone") {
 
 TEST_CASE("store access: protected fields outside of the role's set are left out") {
   Bench b(Rules{{"store:get", "A/person", {"name"}},
-           {"store:query", "A/person", {"name"}},
-           {"store:get", "A/person", {"income_cents"}, {"income"}}});
+                {"store:query", "A/person", {"name"}},
+                {"store:get", "A/person", {"income_cents"}, {"income"}}});
   CHECK(b.document() == json{{"name", ana()["name"]}, {"segment", "retail"}});
   const auto page = b.query("person");
   REQUIRE(page.has_value());
@@ -234,8 +240,7 @@ TEST_CASE("store access: audited, each access says whose data, which fields and 
   CHECK(told.client == "lender");
   CHECK(told.role == "r");
   CHECK(told.subject == b.token());
-  CHECK(told.fields ==
-        std::vector<std::string>{"cpf", "email", "income_cents", "name", "segment"});
+  CHECK(told.fields == std::vector<std::string>{"cpf", "email", "income_cents", "name", "segment"});
 
   CHECK(b.get(cpf_c).has_value());  // There is none: it was asked for all the same.
   CHECK(b.keeper.told.size() == 2);
@@ -272,8 +277,7 @@ TEST_CASE("store access: nothing audited is given or written before its entry is
   b.store().get("person", cpf_a, b.cause, [&](const auto& found) { read = found.has_value(); });
   Batch batch;
   batch.writes.emplace_back(write::Put{"person", {{"cpf", cpf_b}, {"name", "Eva"}}});
-  b.store().batch(std::move(batch), b.cause,
-                  [&](const auto& done) { written = done.has_value(); });
+  b.store().batch(std::move(batch), b.cause, [&](const auto& done) { written = done.has_value(); });
   b.settle();
   CHECK_FALSE(read);
   CHECK_FALSE(written);
@@ -292,7 +296,8 @@ TEST_CASE("store access: nothing audited is given or written before its entry is
   CHECK(b.all.at("A")->last_sequence() == 4);
 }
 
-TEST_CASE("store access: a masked client's function sees masked values, and no field without mask") {
+TEST_CASE(
+    "store access: a masked client's function sees masked values, and no field without mask") {
   Bench b(Rules{{"store:*", "*"}}, true);
   b.cause.masked = true;
   CHECK(b.document() == json{{"cpf", "***35"},

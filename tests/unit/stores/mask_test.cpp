@@ -4,9 +4,9 @@
 
 #include <doctest/doctest.h>
 
-#include "porteiro/stores/schema.hpp"
-
 #include <nlohmann/json.hpp>
+
+#include "porteiro/stores/schema.hpp"
 
 using namespace porteiro;
 using namespace porteiro::stores;
@@ -43,7 +43,8 @@ TEST_CASE("mask: patterns are these, and only protected fields have one") {
     CAPTURE(good);
     CHECK(is_mask(good));
   }
-  for (const char* bad : {"", "All", "first", "first:", "first:0", "last:5", "last:10", "last:x", "lasts:1"}) {
+  for (const char* bad :
+       {"", "All", "first", "first:", "first:0", "last:5", "last:10", "last:x", "lasts:1"}) {
     CAPTURE(bad);
     CHECK_FALSE(is_mask(bad));
   }
