@@ -443,7 +443,7 @@ void Assembly::erase(std::string_view token_name, std::string_view value,
 
 bool Assembly::idle() {
   if (functions_->running() > 0 || gateway_->waiting() > 0 || !models_->level()) return false;
-  if (!clients_->service().idle()) return false;
+  if (!clients_->service().idle() || key_service_->waiting() > 0) return false;
   const auto empty = [this](const auto& source) {
     return queues_->find(source.queue)->depth().total() == 0;
   };

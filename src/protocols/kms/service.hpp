@@ -133,6 +133,7 @@ class Service : public std::enable_shared_from_this<Service> {
           const auto service = self.lock();
           if (service == nullptr) return;
           --service->jobs_;
+          --service->waiting_;
           std::string body = "{";
           aws::Writer out(body, false);
           Answer<Done> outcome = finish(out, std::move(*job->value));

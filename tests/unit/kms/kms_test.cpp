@@ -192,3 +192,53 @@ TEST_CASE("kms: a service that ends calls nobody back") {
   f.world.scheduler.run_until_idle();
   CHECK_FALSE(called);
 }
+
+TEST_CASE("kms: keys that sign do, and anybody with the public key can check it") {
+  Fixture f;
+  Options options;
+  options.keys = {{"curve", KeySpec::ecc_nist_p256},
+                  {"edwards", KeySpec::ecc_nist_edwards25519},
+                  {"vault", KeySpec::symmetric_default}};
+  REQUIRE(f.open(options).has_value());
+  const auto sign = [&](std::string_view key, std::string_view message) {
+    return f.wait<std::string>(
+        [&](auto done) { f.kms->sign(key, message, Id{}, std::move(done)); });
+  };
+  const auto verify = [&](std::string_view key, std::string_view message, std::string_view with) {
+    return f.wait<void>(
+        [&](auto done) { f.kms->verify(key, message, with, Id{}, std::move(done)); });
+  };
+  for (const auto& [key, algorithm] : {std::pair("curve", SigningAlgorithm::ecdsa_sha_256),
+                                       std::pair("edwards", SigningAlgorithm::ed25519_sha_512)}) {
+    const auto signature = sign(key, "an event");
+    REQUIRE(signature.has_value());
+    CHECK(verify(key, "an event", signature.value()).has_value());
+    CHECK(errc_of(verify(key, "another", signature.value())) == Errc::corrupt);
+    CHECK(f.kms->public_key(key)->verify(algorithm, "an event", signature.value()));
+  }
+  CHECK(errc_of(sign("vault", "x")) == Errc::invalid);
+  CHECK(errc_of(sign("other", "x")) == Errc::not_found);
+  CHECK(errc_of(sign("curve", std::string(plaintext_bytes_max + 1, 'x'))) == Errc::invalid);
+  CHECK(f.kms->public_key("vault") == nullptr);
+  f.faults.next = {throttle()};
+  CHECK(errc_of(sign("curve", "x")) == Errc::unavailable);
+  CHECK(f.telemetry.counter("porteiro_kms_calls_total", "key=\"edwards\",op=\"sign\"") == 1);
+}
+
+TEST_CASE("kms: a key of the config rotates as it says, and nothing that it sealed is lost") {
+  Fixture f;
+  Options options;
+  options.keys = {{"vault", KeySpec::symmetric_default, 365 * 24h}};
+  options.directory = "data";
+  REQUIRE(f.open(options).has_value());
+  const std::string old = f.encrypt("vault", "old").value();
+  f.world.scheduler.run_for(366 * 24h);
+  static_cast<void>(f.encrypt("vault", "first"));  // Begins the rotation.
+  const std::string fresh = f.encrypt("vault", "fresh").value();
+  CHECK(f.kms->keyring().find_named("vault")->versions.size() == 2);
+  CHECK(fresh.substr(0, 14) != old.substr(0, 14));
+  CHECK(f.decrypt(old).value() == "old");
+  REQUIRE(f.open(options).has_value());
+  CHECK(f.decrypt(old).value() == "old");
+  CHECK(f.decrypt(fresh).value() == "fresh");
+}
