@@ -28,7 +28,9 @@ void append_signed(std::string& out, const Event& event, std::int64_t period) {
     append_u64(out, id.high);
     append_u64(out, id.low);
   }
-  append_u64(out, static_cast<std::uint64_t>(event.time.time_since_epoch().count()));
+  // As an event's JSON has it: in whole milliseconds.
+  const auto at = std::chrono::floor<std::chrono::milliseconds>(event.time.time_since_epoch());
+  append_u64(out, static_cast<std::uint64_t>(at.count()));
   append_sized(out, event.source);
   append_sized(out, event.type);
   append_sized(out, event.subject);

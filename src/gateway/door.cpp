@@ -132,9 +132,14 @@ void Core::admit(Exchange exchange, const http::Request& request, const PathValu
     return turn_away(std::move(exchange), who);
   }
   const bool narrowed = who.scopes != nullptr;
-  if (!scope.empty() && (!admission_.allowed(who.caller, scope) ||
-                         (narrowed && std::find(who.scopes->begin(), who.scopes->end(), scope) ==
-                                          who.scopes->end()))) {
+  const auto has = [&](const std::string& wanted) {
+    if (wanted.empty()) return true;
+    if (!admission_.allowed(who.caller, wanted)) return false;
+    return !narrowed ||
+           std::find(who.scopes->begin(), who.scopes->end(), wanted) != who.scopes->end();
+  };
+  exchange.masked = !has(exchange.route->options.clear);
+  if (!has(scope)) {
     note_refusal(exchange, admission_.name(who.caller), 403);
     tell_denied(exchange, admission_.name(who.caller),
                 "the client does not have the scope it needs");

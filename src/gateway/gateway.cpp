@@ -155,8 +155,7 @@ void Core::accept(Exchange exchange, const http::Request& request, const PathVal
   draft.event.time = exchange.received;
   draft.event.principal = admission_.name(caller);
   draft.event.purpose = route.options.purpose;
-  const std::string& clear = route.options.clear;
-  draft.event.masked = !clear.empty() && !admission_.allowed(caller, clear);
+  draft.event.masked = exchange.masked;
   draft.event.audience = route.options.queue;
   draft.event.correlation = exchange.correlation;
   draft.event.data = std::move(input.value().data);

@@ -20,6 +20,7 @@ struct Exchange {
   CompiledRoute* route = nullptr;
   Time received{};
   Id correlation;
+  bool masked = false;  // The client may not see protected values whole.
 };
 
 class WaitingRoom {

@@ -79,7 +79,8 @@ Result<std::string> unseal_with(KeyCache::Entry& entry, const Parts& parts,
 // See docs/kms-format.md: a blob begins with its version and the name of its key.
 std::string_view Sealer::key_of(std::string_view sealed) {
   const auto parts = parse(sealed);
-  if (!parts || parts->wrapped.empty()) return {};
+  constexpr char named_blob = 1;
+  if (!parts || parts->wrapped.empty() || parts->wrapped.front() != named_blob) return {};
   ByteReader reader(parts->wrapped.substr(1));
   return reader.sized().value_or(std::string_view());
 }
