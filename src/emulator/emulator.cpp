@@ -53,7 +53,7 @@ class Assembly final : public Emulator {
     gateway_->handle(request, std::move(respond));
   }
   void handle_inside(const http::Request& request, http::Responder respond) override {
-    const access::Principal developer{"developer", options_.developer_role};
+    const protocols::KmsAsker developer{{"developer", options_.developer_role}};
     if (!http::is_foreign_page(request) && handle_service(request, respond, developer)) return;
     admin_->handle(request, std::move(respond));
   }
@@ -68,7 +68,7 @@ class Assembly final : public Emulator {
  private:
   Manifest manifest() const;
   bool handle_service(const http::Request& request, http::Responder& respond,
-                      const access::Principal& who);
+                      const protocols::KmsAsker& who);
   Result<void> open_keys();
   Result<void> open_audit();
   Result<void> open_queues();
@@ -78,7 +78,6 @@ class Assembly final : public Emulator {
   Result<void> add_sources();
   void start_models(Result<void> before, UniqueFunction<void(Result<void>)> done);
   void warn_of_layers_off();
-  access::Principal principal_of(const lambda::Caller& caller) const;
   bool seals_for_subjects() const;
   void erase(std::string_view token_name, std::string_view value,
              UniqueFunction<void(Result<std::string>)> done);
@@ -151,9 +150,9 @@ Assembly::~Assembly() {
 
 // False: it is for none of the services; `respond` is as it was.
 bool Assembly::handle_service(const http::Request& request, http::Responder& respond,
-                              const access::Principal& who) {
+                              const protocols::KmsAsker& who) {
   if (protocols::Lambda::takes(request)) {
-    clients_->service().handle(request, std::move(respond), who);
+    clients_->service().handle(request, std::move(respond), who.principal);
   } else if (protocols::Sqs::takes(request)) {
     sqs_->handle(request, std::move(respond));
   } else if (protocols::Kms::takes(request)) {
@@ -162,15 +161,6 @@ bool Assembly::handle_service(const http::Request& request, http::Responder& res
     return false;
   }
   return true;
-}
-
-// A function outside, as it asks the services at its port. One that a client made has no role.
-access::Principal Assembly::principal_of(const lambda::Caller& caller) const {
-  const auto found =
-      std::find_if(options_.functions.begin(), options_.functions.end(),
-                   [&](const auto& each) { return each.options.name == caller.function; });
-  if (found == options_.functions.end()) return {"function-of-a-client", ""};
-  return {found->options.name, found->role, found->zone};
 }
 
 // Routes seal what is about a person; or did so when the data directory was last used.
@@ -304,7 +294,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                                          *events_, *models_, *guard_, envelopes_.get()}));
   options_.surroundings.services = [this](const lambda::Caller& caller,
                                           const http::Request& request, http::Responder respond) {
-    if (handle_service(request, respond, principal_of(caller))) return;
+    const stores::Asker& asker = caller.stores->asker();
+    const protocols::KmsAsker who{
+        {asker.name, asker.role, asker.zone}, caller.purpose, caller.client, caller.trace};
+    if (handle_service(request, respond, who)) return;
     respond(http::problem(404,
                           "this port has the Runtime API and the service protocols; the "
                           "request is for none of them"));
@@ -318,7 +311,7 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                                           options_.aws, options_.sqs);
   key_service_ = std::make_unique<protocols::Kms>(
       protocols::Kms::Parts{environment_, telemetry_, *kms_, *guard_}, options_.aws,
-      protocols::KmsOptions{.roles = options_.layers.roles});
+      protocols::KmsOptions{});
   clients_ = std::make_unique<ClientFunctions>(
       ClientFunctions::Parts{environment_, *journal_, telemetry_, *queues_,
                              services_for({"function-of-a-client"}), *functions_, *guard_},

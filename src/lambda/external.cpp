@@ -242,6 +242,7 @@ void ExternalWorker::handle(const http::Request& request, http::Responder respon
   }
   const auto& services = surroundings.services;
   if (!services || RuntimeApi::takes(request)) return api_.handle(request, std::move(respond));
+  tell_cause(*caller_, invocation_.get());
   services(*caller_, request, std::move(respond));
 }
 

@@ -16,8 +16,14 @@
 
 namespace porteiro::protocols {
 
+// Who asks, for the config's keys. Views, valid during the call.
+struct KmsAsker {
+  access::Principal principal;
+  std::string_view purpose{}, client{};  // Of the event that led to it; empty: none did.
+  Id trace{};
+};
+
 struct KmsOptions {
-  bool roles = true;                        // Off, to measure: the config's keys are for all.
   std::size_t jobs_max = 1000;              // Asymmetric work that waits or runs; ours.
   std::size_t imports_max = 100;            // Imports that are prepared at a time; ours.
   std::size_t grants_per_key_max = 50'000;  // AWS KMS quotas.
@@ -41,7 +47,7 @@ class Kms {
 
   // Answers everything, errors in the service's form. `who` counts for the config's keys; for
   // those of clients the access key of the request does.
-  void handle(const http::Request& request, http::Responder respond, const access::Principal& who);
+  void handle(const http::Request& request, http::Responder respond, const KmsAsker& who);
 
   // Of what clients made nothing is left; `done` when that is durable. Errors: unavailable.
   void reset(UniqueFunction<void(Result<void>)> done);

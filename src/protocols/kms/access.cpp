@@ -34,6 +34,16 @@ bool within(const EncryptionContext& part, const EncryptionContext& whole) {
   });
 }
 
+// What a role's rule demands beside action and resource.
+bool rule_fits(const access::Rule& rule, std::string_view purpose,
+               const EncryptionContext* context) {
+  const auto& purposes = rule.purposes;
+  if (!purposes.empty() && std::find(purposes.begin(), purposes.end(), purpose) == purposes.end()) {
+    return false;
+  }
+  return rule.context.empty() || (context != nullptr && within(rule.context, *context));
+}
+
 // What a grant demands of the encryption context, where the operation knows one.
 bool meets(const kms::Grant& grant, const EncryptionContext* context) {
   if (context == nullptr) return true;
@@ -136,28 +146,42 @@ Answer<Key*> Service::allowed_key(Call& call, const Wanted& wanted, const char* 
   return key;
 }
 
-Failure Service::refused(Call& call, const Key& key, std::string_view operation, bool told) {
-  const std::string action = "kms:" + std::string(operation);
-  if (!told) {
-    parts.guard.denied({.principal = call.caller.principal.name,
-                        .role = call.caller.principal.role,
-                        .zone = call.caller.principal.zone,
-                        .action = action,
-                        .resource = key.declared() ? std::string_view(key.name) : "client-keys",
-                        .reason = "neither the key's policy nor a grant allows " + action});
-  }
-  return {&no_access, "User: " + call.caller.arn + " is not authorized to perform: " + action +
-                          " on resource: " + arn_of(key) +
+Failure Service::refused(Call& call, const Key& key, std::string_view operation) {
+  return {&no_access, "User: " + call.caller.arn + " is not authorized to perform: kms:" +
+                          std::string(operation) + " on resource: " + arn_of(key) +
                           (key.declared() ? " because no role allows the action"
                                           : " because no resource-based policy allows the action")};
 }
 
-Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wanted& wanted) {
+Answer<void> Service::allow_by_role(Call& call, const Key& key, const Wanted& wanted) {
+  if (!parts.guard.layers().roles) return ok();
+  const KmsAsker& who = call.caller.who;
   const std::string action = "kms:" + std::string(wanted.operation);
+  const access::Right right = parts.guard.right(who.principal.role, action, key.name);
+  access::Reason reason = right.reason;
+  if (reason == access::Reason::allowed && who.principal.zone == access::Zone::public_zone) {
+    reason = access::Reason::zone;
+  }
+  const bool fits = std::any_of(right.rules.begin(), right.rules.end(), [&](const auto* rule) {
+    return rule_fits(*rule, who.purpose, wanted.context);
+  });
+  if (reason == access::Reason::allowed && !fits) reason = access::Reason::context;
+  if (reason == access::Reason::allowed) return ok();
+  static_cast<void>(parts.guard.deny({.principal = who.principal.name,
+                                      .role = who.principal.role,
+                                      .zone = who.principal.zone,
+                                      .action = action,
+                                      .resource = key.name,
+                                      .purpose = who.purpose,
+                                      .client = who.client,
+                                      .trace = who.trace},
+                                     reason));
+  return refused(call, key, wanted.operation);
+}
+
+Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wanted& wanted) {
   if (key.declared()) {
-    if (options.roles && !parts.guard.check(call.caller.principal, action, key.name, Id{})) {
-      return refused(call, key, wanted.operation, true);
-    }
+    PORTEIRO_TRY(allow_by_role(call, key, wanted));
     if (wanted.changes) {
       return Failure{&unsupported, "The key " + arn_of(key) +
                                        " is declared in the configuration, and only there it can "
@@ -166,6 +190,7 @@ Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wante
     return nullptr;
   }
   PORTEIRO_TRY(check_grant_tokens(call));
+  const std::string action = "kms:" + std::string(wanted.operation);
   Verdict verdict = Verdict::yes;
   if (!key.policy.empty()) {
     const ConditionValues values = values_of(*this, call.caller, key, wanted);
@@ -181,7 +206,17 @@ Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wante
       }
     }
   }
-  return refused(call, key, wanted.operation, false);
+  const KmsAsker& who = call.caller.who;
+  parts.guard.denied({.principal = who.principal.name,
+                      .role = who.principal.role,
+                      .zone = who.principal.zone,
+                      .action = action,
+                      .resource = "client-keys",
+                      .purpose = who.purpose,
+                      .client = who.client,
+                      .reason = "neither the key's policy nor a grant allows " + action,
+                      .trace = who.trace});
+  return refused(call, key, wanted.operation);
 }
 
 Answer<void> Service::check_grant_tokens(Call& call) {
@@ -202,9 +237,9 @@ Answer<void> Service::check_grant_tokens(Call& call) {
 
 bool Service::visible(const Caller& caller, const Key& key) const {
   if (!key.durable) return false;
-  if (!key.declared() || !options.roles) return true;
+  if (!key.declared()) return true;
   return std::any_of(all_actions().begin(), all_actions().end(), [&](const Action& action) {
-    return parts.guard.decide(caller.principal, "kms:" + std::string(action.name), key.name) ==
+    return parts.guard.decide(caller.who.principal, "kms:" + std::string(action.name), key.name) ==
            access::Reason::allowed;
   });
 }

@@ -57,7 +57,7 @@ Service::Service(Kms::Parts parts_, AwsOptions aws_, KmsOptions options_)
                            "Requests to the KMS service, by action and error.");
 }
 
-Caller Service::caller_of(const http::Request& request, const access::Principal& who) const {
+Caller Service::caller_of(const http::Request& request, const KmsAsker& who) const {
   const std::string_view key = aws::access_key(request);
   const bool plain = !key.empty() && key.size() <= 128 &&
                      key.find_first_not_of(
@@ -67,8 +67,7 @@ Caller Service::caller_of(const http::Request& request, const access::Principal&
   return {who, "arn:aws:iam::" + aws.account + ":user/" + std::string(key)};
 }
 
-void Service::handle(const http::Request& request, http::Responder respond,
-                     const access::Principal& who) {
+void Service::handle(const http::Request& request, http::Responder respond, const KmsAsker& who) {
   Pending pending{nullptr, std::move(respond), std::nullopt};
   const auto refuse = [&](Failure failure) {
     conclude(std::move(pending), {}, std::move(failure));

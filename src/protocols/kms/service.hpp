@@ -26,8 +26,8 @@ struct Action;
 
 // Who sent a request.
 struct Caller {
-  access::Principal principal;  // For the config's keys.
-  std::string arn;              // For clients' keys: a user named as the access key, or the root.
+  KmsAsker who;     // For the config's keys.
+  std::string arn;  // For clients' keys: a user named as the access key, or the root.
 };
 
 // One request while its action runs.
@@ -81,7 +81,7 @@ class Service : public std::enable_shared_from_this<Service> {
  public:
   Service(Kms::Parts parts, AwsOptions aws, KmsOptions options);
 
-  void handle(const http::Request& request, http::Responder respond, const access::Principal& who);
+  void handle(const http::Request& request, http::Responder respond, const KmsAsker& who);
   void reset(UniqueFunction<void(Result<void>)> done);
   std::size_t waiting() const { return waiting_; }
 
@@ -168,8 +168,9 @@ class Service : public std::enable_shared_from_this<Service> {
   void send(Pending pending, const ErrorKind* kind, std::string body);
   void reply(Pending pending, const ErrorKind* kind, std::string body);
   void count(const Action* action, const ErrorKind* error);
-  Caller caller_of(const http::Request& request, const access::Principal& who) const;
-  Failure refused(Call& call, const Key& key, std::string_view operation, bool told);
+  Caller caller_of(const http::Request& request, const KmsAsker& who) const;
+  Answer<void> allow_by_role(Call& call, const Key& key, const Wanted& wanted);
+  Failure refused(Call& call, const Key& key, std::string_view operation);
 
   std::string key_arn_;  // "arn:aws:kms:us-east-1:000000000000:key/".
   Random request_ids_;

@@ -71,7 +71,7 @@ class KmsClient {
           REQUIRE_FALSE(reply.has_value());
           reply = Reply{response.status, response.content_type, response.body, response.headers};
         },
-        who);
+        {who, purpose});
     while (!reply && world.scheduler.step()) {
     }
     REQUIRE(reply.has_value());
@@ -111,6 +111,7 @@ class KmsClient {
   std::unique_ptr<kms::Kms> ring;
   std::unique_ptr<Kms> service;
   access::Principal who{"developer", "keeper"};
+  std::string purpose;
 };
 
 }  // namespace porteiro::protocols::test

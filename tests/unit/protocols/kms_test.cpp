@@ -102,6 +102,29 @@ TEST_CASE(
   CHECK(client.ok("ListKeys", json::object())["Keys"].empty());
 }
 
+TEST_CASE("kms service: a rule's context and purpose are demanded") {
+  access::Rule in_context{"kms:Encrypt", "vault"};
+  in_context.context = {{"store", "A"}};
+  access::Rule for_credit{"kms:Encrypt", "books"};
+  for_credit.purposes = {"credit"};
+  KmsClient client(with_role({in_context, for_credit}));
+  const auto encrypt = [](const char* key, const json& with) {
+    return json{{"KeyId", key}, {"Plaintext", "eA=="}, {"EncryptionContext", with}};
+  };
+  client.ok("Encrypt", encrypt("alias/vault", {{"store", "A"}, {"more", "1"}}));
+  CHECK(client.refused("Encrypt", encrypt("alias/vault", {{"store", "B"}})) ==
+        "AccessDeniedException");
+  CHECK(client.refused("Encrypt", encrypt("alias/vault", json::object())) ==
+        "AccessDeniedException");
+  CHECK(client.refused("Encrypt", encrypt("alias/books", json::object())) ==
+        "AccessDeniedException");
+  client.purpose = "credit";
+  client.ok("Encrypt", encrypt("alias/books", json::object()));
+  client.who.zone = access::Zone::public_zone;
+  CHECK(client.refused("Encrypt", encrypt("alias/books", json::object())) ==
+        "AccessDeniedException");
+}
+
 TEST_CASE("kms service: not even a role that may do all changes a key of the config") {
   KmsClient client(with_role({{"kms:*", "*"}}));
   const std::string key = client.ring->keyring().find_named("vault")->id_text;
