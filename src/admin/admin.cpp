@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view prefix = "/_porteiro/";
 constexpr std::string_view hint =
-    "there is nothing here; try /_porteiro/ with health, ready, metrics, events, audit, traces, "
+    "there is nothing here; try /_porteiro/ with health, ready, metrics, cost, events, audit, traces, "
     "traces/{id}, queues, queues/{name}/messages, or POST to reset and erase";
 
 constexpr std::uint64_t events_default = 100, events_max = 1000;
@@ -358,6 +358,7 @@ http::Response Admin::show(std::string_view path, const http::Request& request) 
     if (path == "audit") return list_audit(hooks_, request);
     if (path == "traces") return list_traces(telemetry_, request);
     if (path.starts_with(trace)) return show_trace(telemetry_, events_, path.substr(trace.size()));
+    if (path == "cost") return json(hooks_.cost());
     if (path == "queues") return list_queues(queues_);
     if (path.starts_with(queue)) return messages_of(queues_, path.substr(queue.size()), request);
     return http::problem(404, hint);

@@ -52,6 +52,18 @@ void add_run(CLI::App& root, RunArguments& arguments) {
       ->needs(live);
 }
 
+void add_compare(CLI::App& root, CompareArguments& arguments) {
+  CLI::App* compare = root.add_subcommand(
+      "compare", "Run a scenario's variants and show what each costs, in time and money");
+  compare
+      ->add_option("SCENARIO", arguments.file,
+                   "A scenario file; without variants of its own each layer of security is one")
+      ->required();
+  compare->add_option("--seeds", arguments.seeds, "One seed (7) or a range (1-200)");
+  compare->add_flag("--live", arguments.live, "Against real sockets, in real time");
+  compare->add_flag("--json", arguments.json, "JSON lines, one for each seed");
+}
+
 void add_inspect(CLI::App* command, InspectArguments& arguments) {
   command->add_option("--inside-port", arguments.inside_port, "Where the emulator listens")
       ->envname("PORTEIRO_INSIDE_PORT")
@@ -121,6 +133,7 @@ int run(int argc, char** argv) {
   root.set_version_flag("--version", "porteiro " PORTEIRO_VERSION);
   UpArguments up_arguments;
   RunArguments run_arguments;
+  CompareArguments compare_arguments;
   InspectArguments inspect;
   EraseArguments erase_arguments;
   AuditArguments audit_arguments;
@@ -128,6 +141,7 @@ int run(int argc, char** argv) {
 
   add_up(root, up_arguments);
   add_run(root, run_arguments);
+  add_compare(root, compare_arguments);
   CLI::App* check_command = root.add_subcommand("check", "Validate config and scenario files");
   check_command->add_option("FILE", check_files, "Config or scenario files")->required();
   CLI::App* events_command =
@@ -164,6 +178,7 @@ int run(int argc, char** argv) {
   try {
     if (command == "up") outcome = up(up_arguments);
     if (command == "run") outcome = run_scenarios(run_arguments);
+    if (command == "compare") outcome = compare(compare_arguments);
     if (command == "check") outcome = check(check_files);
     if (command == "events") outcome = events(inspect);
     if (command == "trace") outcome = trace(inspect);

@@ -58,7 +58,13 @@ std::vector<Problem> check_file(const std::string& file) {
   }
   simulation::Scenario scenario;
   if (auto problems = simulation::load_scenario(file, scenario); !problems.empty()) return problems;
-  return assemble(scenario.config_file, json::parse(scenario.config));
+  for (const simulation::Variant& variant : scenario.variants) {
+    if (auto problems = assemble(scenario.config_file, json::parse(variant.config));
+        !problems.empty()) {
+      return problems;
+    }
+  }
+  return {};
 }
 
 }  // namespace

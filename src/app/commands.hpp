@@ -33,6 +33,14 @@ struct RunArguments {
 };
 Outcome run_scenarios(const RunArguments& arguments);
 
+struct CompareArguments {
+  std::string file;
+  std::string seeds;  // As above.
+  bool live = false;
+  bool json = false;
+};
+Outcome compare(const CompareArguments& arguments);
+
 Outcome check(const std::vector<std::string>& files);
 
 struct InspectArguments {

@@ -63,6 +63,12 @@ class Assembly final : public Emulator {
   stores::Stores& stores() override { return stores_; }
   readmodels::ReadModels& read_models() override { return *models_; }
   kms::Kms& kms() override { return *kms_; }
+  events::EventLog& events() override { return *events_; }
+  const access::Layers& layers() const override { return options_.layers; }
+  telemetry::Cost cost() const override {
+    return telemetry::cost(telemetry_, options_.prices, options_.rented,
+                           environment_.scheduler.now() - counted_since_);
+  }
   bool idle() override;
 
  private:
@@ -107,6 +113,7 @@ class Assembly final : public Emulator {
   std::unique_ptr<protocols::Kms> key_service_;
   std::unique_ptr<ClientFunctions> clients_;
   std::unique_ptr<admin::Admin> admin_;
+  Time counted_since_{};
   bool ready_ = false;
   bool manifest_written_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // For completions that outlive us.
@@ -327,6 +334,7 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                    [this](std::size_t count) {
                      return audit_ == nullptr ? std::vector<std::string>() : audit_->newest(count);
                    }});
+                   [this] { return telemetry::to_json(cost()); }});
   PORTEIRO_TRY(journal_->start());
   if (on_disk) {
     PORTEIRO_TRY(write_manifest(environment_.files, options_.data_directory, manifest()));
@@ -366,6 +374,7 @@ void Assembly::warn_of_layers_off() {
 }
 
 void Assembly::start(UniqueFunction<void(Result<void>)> done) {
+  counted_since_ = environment_.scheduler.now();
   warn_of_layers_off();
   tokens_->start([this, alive = alive_, done = std::move(done)](Result<void> tokens) mutable {
     if (!*alive) return;
@@ -423,6 +432,7 @@ void Assembly::reset(UniqueFunction<void(Result<void>)> done) {
   }
   models_->reset();
   telemetry_.reset();
+  counted_since_ = environment_.scheduler.now();
   if (Result<void> cleared = journal_->clear(); !cleared) return done(std::move(cleared));
   key_service_->reset(std::move(done));
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "emulator/client_options.hpp"
+#include "emulator/cost_options.hpp"
 #include "emulator/fit.hpp"
 #include "emulator/function_options.hpp"
 #include "emulator/model_options.hpp"
@@ -457,6 +458,7 @@ Result<Options> Reader::read() {
   read_journal();
   PORTEIRO_TRY(read_listen());
   complete_functions(options_);
+  PORTEIRO_TRY(read_prices(config_.at("prices"), options_));
   PORTEIRO_TRY(check_fit(options_));
   apply_layers(options_);
   return std::move(options_);

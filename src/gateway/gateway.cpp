@@ -199,7 +199,7 @@ void Core::seal(Draft draft, std::string body) {
   if (!options_.sealing) {
     draft.event.data.pop_back();
     draft.event.data.append(",\"body\":").append(body).append("}");
-    return send(std::move(draft));
+    return sign(std::move(draft));
   }
   const std::string subject = draft.event.subject;
   sealer_.seal(

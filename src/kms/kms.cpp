@@ -36,6 +36,7 @@ class Service final : public Kms {
         telemetry_(telemetry) {
     telemetry.describe("porteiro_kms_calls_total",
                        "Calls to the key service, by key and operation; failed ones too.");
+    for (std::size_t i = 0; i < ops_count; ++i) call_names_[i] = telemetry.intern(op_names[i]);
     add_counted("client-keys");
     add_counted("unknown");
     for (const auto& [id, key] : ring_->keys()) {
@@ -129,6 +130,7 @@ class Service final : public Kms {
     count(counted, op);
     const Fault fault = environment_.strike(FaultPoint::kms_call, counted.name);
     Ticket ticket{counted.recorded_as, environment_.scheduler.now(), Duration(0), std::nullopt};
+    ticket.call = call_names_[static_cast<std::size_t>(op)];
     if (environment_.modelled) ticket.delay = latency_.sample(environment_.random);
     if (fault.kind == Fault::Kind::delay || fault.kind == Fault::Kind::slow) {
       ticket.delay += fault.delay;
@@ -146,8 +148,9 @@ class Service final : public Kms {
 
   void end(const Ticket& ticket, Id trace, std::optional<Errc> failed) override {
     const auto took = environment_.scheduler.now() - ticket.since;
+    const std::uint64_t outcome = failed ? 1 + static_cast<std::uint64_t>(*failed) : 0;
     telemetry_.record(telemetry::Kind::kms_called, trace, ticket.key,
-                      failed ? 1 + static_cast<std::uint64_t>(*failed) : 0,
+                      outcome | std::uint64_t{ticket.call} << 32,
                       static_cast<std::uint64_t>(took.count()));
   }
 
@@ -248,6 +251,7 @@ class Service final : public Kms {
   LatencyModel latency_;
   Environment& environment_;
   telemetry::Telemetry& telemetry_;
+  std::array<telemetry::Name, ops_count> call_names_{};
   std::deque<Counted> counted_;
   std::vector<const std::uint64_t*> counters_;
   std::optional<Offload::Lane> lane_;

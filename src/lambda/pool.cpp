@@ -44,6 +44,7 @@ Pool::Pool(Shared& shared, FunctionOptions options)
           shared.telemetry.counter("porteiro_function_errors_total", label(options_)),
           shared.telemetry.counter("porteiro_function_timeouts_total", label(options_)),
           shared.telemetry.counter("porteiro_function_crashes_total", label(options_)),
+          shared.telemetry.counter("porteiro_function_busy_microseconds_total", label(options_)),
       } {
   shared.telemetry.gauge("porteiro_function_running", label(options_),
                          [this, weak = std::weak_ptr(alive_)] {
@@ -426,6 +427,7 @@ Result<Reply> Pool::timed_out(const Run& run) const {
 
 void Pool::record_end(const Run& run, std::uint64_t code) {
   const Duration took = shared_.environment.scheduler.now() - run.started;
+  counters_.busy_us += static_cast<std::uint64_t>(took.count()) / 1000;
   shared_.telemetry.record(telemetry::Kind::invocation_ended, trace_of(run), name_, code,
                            static_cast<std::uint64_t>(took.count()));
 }

@@ -131,7 +131,7 @@ class Pool {
   Timer timer_;
 
   struct Counters {
-    std::uint64_t &invocations, &cold, &errors, &timeouts, &crashes;
+    std::uint64_t &invocations, &cold, &errors, &timeouts, &crashes, &busy_us;
     std::uint64_t* cold_us = nullptr;  // Of functions that run outside: what their starts took.
   } counters_;
 };

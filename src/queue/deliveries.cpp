@@ -95,6 +95,7 @@ void Queue::State::deliver(std::uint32_t slot, Time now, Time visible_at,
   }
   const Id trace = out.back().message.trace;
   ++counters.received;
+  counters.billed += requests_of(out.back().message.body.size());
   telemetry.record(telemetry::Kind::message_received, trace, name, s.receives,
                    static_cast<std::uint64_t>((now - s.sent).count()));
   if (s.receives > s.arrived_with + 1) {
@@ -236,6 +237,7 @@ Result<journal::Sequence> Queue::State::remove(const Receipt& receipt) {
   const Id trace = slab[slot].content.trace();
   discard(slot, Observer::End::removed);
   ++counters.deleted;
+  ++counters.billed;
   telemetry.record(telemetry::Kind::message_deleted, trace, name);
   return ephemeral ? journal::Sequence{0} : journal.removed(options.name, slot);
 }

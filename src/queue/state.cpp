@@ -54,7 +54,8 @@ Queue::State::State(Shared& shared_, Options options_, bool declared_)
                telemetry.counter("porteiro_queue_messages_deleted_total", labels(options)),
                telemetry.counter("porteiro_queue_messages_redelivered_total", labels(options)),
                telemetry.counter("porteiro_queue_messages_dead_lettered_total", labels(options)),
-               telemetry.counter("porteiro_queue_messages_dropped_total", labels(options))} {
+               telemetry.counter("porteiro_queue_messages_dropped_total", labels(options)),
+               telemetry.counter("porteiro_queue_billed_requests_total", labels(options))} {
   next_delivery = make_id(env.entropy).low | 1;
   const auto gauge = [&](std::string_view state, std::size_t Depth::*part) {
     telemetry.gauge("porteiro_queue_depth",
@@ -193,6 +194,7 @@ std::uint32_t Queue::State::store(const Message& message, Time visible_from, Tim
   enter(slot, late ? Where::delayed : Where::ready, late ? key_of(visible_from) : 0);
   if (!s.ephemeral) s.stored = journal.put(options.name, slot, s);
   ++counters.sent;
+  counters.billed += requests_of(message.body.size());
   telemetry.record(telemetry::Kind::message_sent, message.trace, name, depth().total());
   return slot;
 }

@@ -174,7 +174,13 @@ struct Queue::State {
 
   struct Counters {
     std::uint64_t &sent, &received, &deleted, &redelivered, &dead, &dropped;
+    std::uint64_t& billed;  // Requests as SQS counts them for its bill; see requests_of().
   } counters;
 };
+
+// A message is billed as a request for each 64 KiB begun (Amazon SQS pricing).
+inline std::uint64_t requests_of(std::size_t bytes) {
+  return 1 + (bytes == 0 ? 0 : (bytes - 1) >> 16);
+}
 
 }  // namespace porteiro::queue

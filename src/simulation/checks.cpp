@@ -1,6 +1,8 @@
 #include "simulation/checks.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "porteiro/config/config.hpp"
@@ -354,8 +356,86 @@ CheckResult quiesces(const json& check, const Evidence& evidence) {
           "idle after " + rounded(took) + " (at most " + to_text(within) + ")"};
 }
 
+std::string dollars(double usd) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.6g USD", usd);
+  return text.data();
+}
+
+CheckResult cost_of(const json& check, const Evidence& evidence) {
+  const telemetry::Cost cost = evidence.emulator.cost();
+  double usd = 0;
+  if (check.contains("line")) {
+    for (const telemetry::CostLine& line : cost.lines) {
+      if (line.what == check.at("line")) usd += line.usd;
+    }
+  } else {
+    usd = check.at("paid") == "use" ? cost.by_use() : cost.total();
+  }
+  const bool by_million = check.at("per") == "million requests";
+  if (by_million && cost.requests > 0) usd *= 1e6 / static_cast<double>(cost.requests);
+  bool good = true;
+  std::string figures = dollars(usd) + (by_million ? " per million requests" : "");
+  if (check.contains("min")) {
+    good = usd >= check.at("min").get<double>();
+    figures += " (at least " + dollars(check.at("min").get<double>()) + ")";
+  }
+  if (check.contains("max")) {
+    good = good && usd <= check.at("max").get<double>();
+    figures += " (at most " + dollars(check.at("max").get<double>()) + ")";
+  }
+  return {"", verdict_of(good), cost.requests, figures};
+}
+
+// A decrypt while several functions worked for its request counts for each of them.
+CheckResult decrypt_only_by(const json& check, const Evidence& evidence) {
+  const std::vector<std::string> allowed = list_of(check.at("by"));
+  const auto found = evidence.seen.decrypts.find(check.at("key").get<std::string>());
+  if (found == evidence.seen.decrypts.end()) return {"", Verdict::unknown, 0, "no decrypts"};
+  std::uint64_t all = 0, others = 0;
+  std::string who;
+  for (const auto& [name, count] : found->second) {
+    all += count;
+    if (std::find(allowed.begin(), allowed.end(), name) != allowed.end()) continue;
+    others += count;
+    who += (who.empty() ? ": " : ", ") + name + " " + std::to_string(count);
+  }
+  return {"", verdict_of(others == 0), all,
+          std::to_string(others) + " of " + std::to_string(all) + " decrypts by others than " +
+              joined(allowed) + who};
+}
+
+CheckResult denied(const json& check, const Evidence& evidence) {
+  const auto fits = [&](const char* name, const std::string& value) {
+    const auto wanted = check.find(name);
+    return wanted == check.end() || *wanted == value;
+  };
+  std::uint64_t count = 0;
+  for (const auto& [denial, times] : evidence.seen.denials) {
+    if (fits("who", denial.who) && fits("action", denial.action) && fits("on", denial.resource)) {
+      count += times;
+    }
+  }
+  bool good = true;
+  std::string figures = std::to_string(count) + " denials";
+  if (check.contains("eq")) {
+    good = count == check.at("eq").get<std::uint64_t>();
+    figures += " (must be " + check.at("eq").dump() + ")";
+  }
+  if (check.contains("min")) {
+    good = good && count >= check.at("min").get<std::uint64_t>();
+    figures += " (at least " + check.at("min").dump() + ")";
+  }
+  return {"", verdict_of(good), 1, figures};
+}
+
 std::string title_of(const json& check) {
   std::string title = check.at("check").get<std::string>();
+  for (const char* name : {"who", "action", "on"}) {
+    if (check.contains(name)) title += " " + check.at(name).get<std::string>();
+  }
+  if (check.contains("line")) title += " of " + check.at("line").get<std::string>();
+  if (check.contains("key")) title += " " + check.at("key").get<std::string>();
   if (check.contains("effect")) title += " " + check.at("effect").get<std::string>();
   if (check.contains("queue")) title += " " + check.at("queue").get<std::string>();
   if (check.contains("point")) title += " " + check.at("point").get<std::string>();
@@ -380,6 +460,9 @@ CheckResult dispatch(const std::string& name, const json& check, const Evidence&
   if (name == "delivery.attempts") return attempts(check, evidence);
   if (name == "secrets.no_plaintext") return no_plaintext(check, evidence);
   if (name == "reached") return reached(check, evidence);
+  if (name == "access.denied") return denied(check, evidence);
+  if (name == "cost") return cost_of(check, evidence);
+  if (name == "secrets.decrypt_only_by") return decrypt_only_by(check, evidence);
   if (name == "history.hash") return history_hash(check, evidence);
   PORTEIRO_ASSERT(name == "quiesces");  // The schema knows no other.
   return quiesces(check, evidence);

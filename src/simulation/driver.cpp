@@ -30,14 +30,13 @@ std::vector<std::string> names_of(const json& one_or_many) {
 }
 
 // Books are kept only for those who read them.
-bool needs_ledger(const json& scenario) {
+bool needs_ledger(const json& scenario, const json& expect) {
   const auto sends = [](const json& traffic) { return traffic.contains("send"); };
   const auto asks = [](const json& check) {
     const std::string name = check.at("check").get<std::string>();
     return name.starts_with("queue.") || name == "delivery.attempts";
   };
   const json& traffic = scenario.at("traffic");
-  const json& expect = scenario.at("expect");
   return std::any_of(traffic.begin(), traffic.end(), sends) ||
          std::any_of(expect.begin(), expect.end(), asks);
 }
@@ -50,7 +49,21 @@ bool is_compared(const json& expect, const std::string& traffic) {
   });
 }
 
+bool is_copied(const json& all, const std::string& traffic) {
+  return std::any_of(all.begin(), all.end(), [&](const json& each) {
+    return each.contains("send") && each.at("send").value("copy_of", "") == traffic;
+  });
+}
+
 }  // namespace
+
+json all_checks(const json& scenario) {
+  json checks = scenario.at("expect");
+  if (const auto claim = scenario.find("claim"); claim != scenario.end()) {
+    for (const json& check : claim->at("holds_if")) checks.push_back(check);
+  }
+  return checks;
+}
 
 const TrafficSeen* Seen::of(std::string_view id) const {
   const auto it = std::find_if(traffic.begin(), traffic.end(),
@@ -69,6 +82,7 @@ Driver::Driver(const json& scenario, Parts parts, Random random)
     populations_.emplace(name,
                          std::make_unique<Population>(spec, generators_, random.fork(stream++)));
   }
+  const json checks = all_checks(scenario);
   for (const json& spec : scenario.at("traffic")) {
     Population* population = nullptr;
     for (const char* member : {"each", "pick"}) {
@@ -78,16 +92,55 @@ Driver::Driver(const json& scenario, Parts parts, Random random)
     traffic_.push_back(
         std::make_unique<Traffic>(spec, generators_, population, random.fork(stream++), on_canary));
     seen_.traffic.emplace_back().id = traffic_.back()->id();
-    compared_.push_back(is_compared(scenario.at("expect"), traffic_.back()->id()));
+    compared_.push_back(is_compared(checks, traffic_.back()->id()));
+    copied_.push_back(is_copied(scenario.at("traffic"), traffic_.back()->id()));
   }
-  watch_effects(scenario.at("expect"));
-  if (needs_ledger(scenario)) parts_.emulator.queues().observe(&ledger_);
+  watch_effects(checks);
+  if (needs_ledger(scenario, checks)) parts_.emulator.queues().observe(&ledger_);
   parts_.emulator.telemetry().listen([this](const telemetry::Record& record) {
     if (on_record_) on_record_(record);
-    if (record.kind != telemetry::Kind::store_read) return;
-    seen_.store_reads_ns[std::string(parts_.emulator.telemetry().name(record.name))].push_back(
-        record.extra);
+    watch(record);
   });
+}
+
+void Driver::watch(const telemetry::Record& record) {
+  using telemetry::Kind;
+  const telemetry::Telemetry& telemetry = parts_.emulator.telemetry();
+  switch (record.kind) {
+    case Kind::store_read:
+      seen_.store_reads_ns[std::string(telemetry.name(record.name))].push_back(record.extra);
+      return;
+    case Kind::invocation_started:
+      working_[record.trace].push_back(record.name);
+      return;
+    case Kind::invocation_ended:
+    case Kind::invocation_crashed: {
+      const auto working = working_.find(record.trace);
+      if (working == working_.end()) return;
+      const auto one = std::find(working->second.begin(), working->second.end(), record.name);
+      if (one != working->second.end()) working->second.erase(one);
+      if (working->second.empty()) working_.erase(working);
+      return;
+    }
+    case Kind::access_denied:
+      ++seen_.denials[{std::string(telemetry.name(record.name)),
+                       std::string(telemetry.name(static_cast<telemetry::Name>(record.value))),
+                       std::string(telemetry.name(static_cast<telemetry::Name>(record.extra)))}];
+      return;
+    case Kind::kms_called: {
+      if (telemetry.name(telemetry::kms_call_of(record)) != "decrypt") return;
+      auto& by = seen_.decrypts[std::string(telemetry.name(record.name))];
+      const auto working = working_.find(record.trace);
+      if (working == working_.end()) {
+        ++by[record.trace ? "gateway" : "porteiro"];
+        return;
+      }
+      for (const telemetry::Name name : working->second) ++by[std::string(telemetry.name(name))];
+      return;
+    }
+    default:
+      return;
+  }
 }
 
 Driver::~Driver() { parts_.emulator.queues().observe(nullptr); }
@@ -142,7 +195,9 @@ void Driver::arm(std::size_t traffic) {
   const std::optional<Duration> gap = traffic_[traffic]->gap();
   if (!gap) return one_less();
   parts_.environment.scheduler.after(*gap, [this, traffic] {
-    Traffic::Planned planned = traffic_[traffic]->next(parts_.environment.scheduler.now());
+    Traffic::Planned planned = traffic_[traffic]->next(
+        parts_.environment.scheduler.now(),
+        [this](std::string_view of, std::uint64_t number) { return event_of(of, number); });
     if (planned.resend) {
       ++open_;
       parts_.environment.scheduler.after(resend_after, [this, traffic, again = planned] {
@@ -153,6 +208,15 @@ void Driver::arm(std::size_t traffic) {
     send(traffic, std::move(planned));
     arm(traffic);
   });
+}
+
+std::string Driver::event_of(std::string_view traffic, std::uint64_t number) const {
+  const TrafficSeen* from = seen_.of(traffic);
+  PORTEIRO_ASSERT(from != nullptr);  // The names were checked when the scenario was read.
+  const auto id = from->correlations.find(number);
+  if (id == from->correlations.end()) return {};
+  const auto entries = parts_.emulator.events().read(0, 1, id->second);
+  return entries.empty() ? std::string() : *entries.front().json;
 }
 
 void Driver::send(std::size_t traffic, Traffic::Planned planned) {
@@ -191,6 +255,10 @@ void Driver::finished(std::size_t traffic, Time sent_at, std::uint64_t number,
   ++seen.statuses[response.value().status];
   if (compared_[traffic]) {
     seen.replies[number] = std::to_string(response.value().status) + " " + response.value().body;
+  }
+  if (copied_[traffic]) {
+    const auto id = parse_id(header_of(response.value(), "X-Correlation-Id"));
+    if (id) seen.correlations.emplace(number, *id);
   }
   const std::string_view location = header_of(response.value(), "Location");
   if (response.value().status == 202 && !location.empty()) {

@@ -30,6 +30,7 @@ struct TrafficSeen {
   std::uint64_t sent = 0;        // Resent ones included.
   std::uint64_t unanswered = 0;  // Cut or timed out: no HTTP status came.
   std::map<int, std::uint64_t> statuses;
+  std::map<std::uint64_t, Id> correlations;      // By number; only of those that are copied.
   std::map<std::uint64_t, std::string> replies;  // By number; only of those that are compared.
   std::vector<std::uint64_t> latencies_ns;       // Of the answered ones.
   std::map<std::string, Command> commands;       // By Location: a resent command counts once.
@@ -37,11 +38,21 @@ struct TrafficSeen {
   std::map<Id, std::string> messages;
 };
 
+// What is expected, and what a claim holds by.
+nlohmann::json all_checks(const nlohmann::json& scenario);
+
 struct Seen {
   std::vector<TrafficSeen> traffic;
   std::map<std::string, std::map<std::string, std::uint64_t>>
       effects;  // "A.person" → key → changes.
   std::map<std::string, std::vector<std::uint64_t>> store_reads_ns;  // Store → durations.
+  // Key → who → Decrypt calls to the key service: functions, "gateway", "porteiro" (no request).
+  std::map<std::string, std::map<std::string, std::uint64_t>> decrypts;
+  struct Denial {
+    std::string who, action, resource;
+    auto operator<=>(const Denial&) const = default;
+  };
+  std::map<Denial, std::uint64_t> denials;
   Duration quiesced_after{-1};  // From the last step that waited for idleness; negative: never was.
   const TrafficSeen* of(std::string_view id) const;
 };
@@ -88,6 +99,8 @@ class Driver {
   void follow_next();
   void followed(std::size_t traffic, const std::string& location,
                 const Result<http::Response>& response);
+  std::string event_of(std::string_view traffic, std::uint64_t number) const;
+  void watch(const telemetry::Record& record);
   void watch_effects(const nlohmann::json& expect);
 
   const nlohmann::json& scenario_;
@@ -98,7 +111,9 @@ class Driver {
   std::vector<std::shared_ptr<stores::Store::Follower>> followers_;
   Seen seen_;
   std::vector<bool> compared_;  // Of each traffic, whether its replies are.
+  std::vector<bool> copied_;    // Of each traffic, whether its events are.
   QueueLedger ledger_;
+  std::map<Id, std::vector<telemetry::Name>> working_;  // The functions that run, by trace.
   std::function<void(const telemetry::Record&)> on_record_;
   std::size_t step_ = 0;
   std::size_t open_ = 0;  // Traffic still to be made and requests still unanswered.

@@ -64,8 +64,11 @@ std::string Template::render(const Lookup& lookup) const {
 }
 
 SendTemplate::SendTemplate(const json& spec) : queue_(spec.at("queue").get<std::string>()) {
-  const json& body = spec.at("body");
-  body_ = body.is_string() ? Template::of_text(body.get<std::string>()) : Template::of_json(body);
+  copy_of_ = spec.value("copy_of", "");
+  if (copy_of_.empty()) {
+    const json& body = spec.at("body");
+    body_ = body.is_string() ? Template::of_text(body.get<std::string>()) : Template::of_json(body);
+  }
   for (const auto& [member, parameter] :
        {std::pair("group", "MessageGroupId"),
         std::pair("deduplication_id", "MessageDeduplicationId")}) {
@@ -82,7 +85,8 @@ SendTemplate::SendTemplate(const json& spec) : queue_(spec.at("queue").get<std::
   key_ = Template::of_text(spec.value("key", ""));
 }
 
-http::ClientRequest SendTemplate::render(const Template::Lookup& lookup) const {
+http::ClientRequest SendTemplate::render(const Template::Lookup& lookup,
+                                         std::optional<std::string> copy) const {
   http::ClientRequest request;
   request.method = "POST";
   request.url = "/";
@@ -97,7 +101,7 @@ http::ClientRequest SendTemplate::render(const Template::Lookup& lookup) const {
   };
   out = "{";
   text("QueueUrl", queue_);
-  text("MessageBody", body_.render(lookup));
+  text("MessageBody", copy ? *copy : body_.render(lookup));
   for (const Text& each : texts_) text(each.name, each.value.render(lookup));
   if (delay_s_) out += ",\"DelaySeconds\":" + std::to_string(*delay_s_);
   if (!attributes_.empty()) out += ",\"MessageAttributes\":{";
@@ -194,7 +198,7 @@ std::optional<Duration> Traffic::gap() {
   return poisson_ ? arrivals_.exponential(mean_gap_) : mean_gap_;
 }
 
-Traffic::Planned Traffic::next(Time now) {
+Traffic::Planned Traffic::next(Time now, const CopyOf& copy) {
   const std::uint64_t n = ++made_;
   std::size_t member = 0;
   if (population_ != nullptr) member = each_ ? n - 1 : population_->pick(values_);
@@ -215,7 +219,9 @@ Traffic::Planned Traffic::next(Time now) {
 
   Planned planned;
   planned.number = n;
-  planned.request = send_ ? send_->render(lookup) : render_request(lookup);
+  std::optional<std::string> event;
+  if (send_ && !send_->copy_of().empty()) event = copy ? copy(send_->copy_of(), n) : "";
+  planned.request = send_ ? send_->render(lookup, std::move(event)) : render_request(lookup);
   if (send_) planned.key = send_->key(lookup);
   planned.resend = resend_parts_per_million_ > 0 && values_.chance(resend_parts_per_million_);
   return planned;

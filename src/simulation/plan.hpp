@@ -35,11 +35,16 @@ class Template {
   std::vector<Piece> pieces_;
 };
 
+// Gives the event that request `number` of a traffic became, as JSON; empty: there is none.
+using CopyOf = std::function<std::string(std::string_view traffic, std::uint64_t number)>;
+
 // A message as a client of SQS sends it: a SendMessage of the JSON protocol.
 class SendTemplate {
  public:
   explicit SendTemplate(const nlohmann::json& spec);
-  http::ClientRequest render(const Template::Lookup& lookup) const;
+  // The body, if it is no copy, is the template's.
+  http::ClientRequest render(const Template::Lookup& lookup, std::optional<std::string> copy) const;
+  const std::string& copy_of() const { return copy_of_; }  // A traffic; empty: none.
   std::string key(const Template::Lookup& lookup) const;  // Of the record it is to write.
 
  private:
@@ -47,7 +52,7 @@ class SendTemplate {
     std::string name;
     Template value;
   };
-  std::string queue_;
+  std::string queue_, copy_of_;
   Template body_;
   std::vector<Text> texts_;  // The request's optional members that are texts.
   std::optional<std::int64_t> delay_s_;
@@ -90,7 +95,7 @@ class Traffic {
     std::uint64_t number = 0;     // Of the traffic's requests, from 1.
   };
   bool sends() const { return send_.has_value(); }  // To the inside port; else to the gateway.
-  Planned next(Time now);
+  Planned next(Time now, const CopyOf& copy = {});
   const std::vector<http::Header>& key_headers() const { return key_headers_; }
 
  private:

@@ -1,6 +1,8 @@
 #include "porteiro/simulation/report.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "porteiro/base/bytes.hpp"
@@ -74,30 +76,100 @@ std::string colored(const char* text, Verdict verdict, bool color) {
   return std::string("\x1b[") + code + "m" + cell + "\x1b[0m";
 }
 
+// A claim's own checks say whether it holds; they are no part of the run's outcome.
+std::string verdict_cell(const CheckResult& check, bool color) {
+  if (!check.judges) return colored(to_string(check.verdict), check.verdict, color);
+  const char* text = check.verdict == Verdict::pass   ? "holds"
+                     : check.verdict == Verdict::fail ? "not so"
+                                                      : "unknown";
+  return padded(text, 8);
+}
+
+std::string title_of(const CheckResult& check) {
+  return (check.judges ? "claim: " : "") + check.check +
+         (check.variant.empty() ? "" : " [" + check.variant + "]");
+}
+
 void append_checks(std::string& out, const RunResult& run, bool color) {
   std::size_t columns = 0;
-  for (const CheckResult& check : run.checks) columns = std::max(columns, width(check.check));
+  for (const CheckResult& check : run.checks) columns = std::max(columns, width(title_of(check)));
   columns = std::min<std::size_t>(columns, 60);
   for (const CheckResult& check : run.checks) {
-    out += "  " + colored(to_string(check.verdict), check.verdict, color) +
-           padded(check.check, columns) + "  " + check.figures + "\n";
+    out += "  " + verdict_cell(check, color) + padded(title_of(check), columns) + "  " +
+           check.figures + "\n";
   }
 }
 
-void append_latencies(std::string& out, const RunResult& run) {
+std::string right(const std::string& text, std::size_t size) {
+  const std::size_t have = width(text);
+  return std::string(size > have ? size - have : 0, ' ') + text;
+}
+
+void append_latencies(std::string& out, const VariantFigures& variant) {
   std::size_t columns = 8;
-  for (const LatencyFigures& figures : run.latencies)
+  for (const LatencyFigures& figures : variant.latencies)
     columns = std::max(columns, width(figures.name));
   out += "\n  " + padded("latency", columns) + "  samples          p50          p99\n";
-  for (const LatencyFigures& figures : run.latencies) {
+  for (const LatencyFigures& figures : variant.latencies) {
     if (figures.samples == 0) continue;
-    const auto right = [](const std::string& text, std::size_t size) {
-      return std::string(size > text.size() ? size - text.size() : 0, ' ') + text;
-    };
     out += "  " + padded(figures.name, columns) + "  " + right(std::to_string(figures.samples), 7) +
            "  " + right(milliseconds(figures.p50), 11) + "  " +
            right(milliseconds(figures.p99), 11) + "\n";
   }
+}
+
+std::string dollars(double usd) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.6f", usd);
+  return text.data();
+}
+
+std::string quantity(double value) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), value < 100 ? "%.4g" : "%.0f", value);
+  return text.data();
+}
+
+void append_cost(std::string& out, const telemetry::Cost& cost) {
+  if (cost.lines.empty()) return;
+  std::size_t columns = 8;
+  for (const telemetry::CostLine& line : cost.lines) columns = std::max(columns, width(line.what));
+  out += "\n  " + padded("cost", columns) + "      quantity                          USD\n";
+  for (const telemetry::CostLine& line : cost.lines) {
+    out += "  " + padded(line.what, columns) + "  " + right(quantity(line.quantity), 12) + " " +
+           padded(line.unit, 12) + right(dollars(line.usd), 18) + "\n";
+  }
+  out += "  paid by use " + dollars(cost.by_use()) + " USD";
+  if (cost.requests > 0) {
+    out += ", " + dollars(cost.by_use() * 1000 / static_cast<double>(cost.requests)) +
+           " per thousand requests";
+  }
+  out += "; by time " + dollars(cost.by_time()) + " USD\n";
+}
+
+void append_layers(std::string& out, const VariantFigures& variant) {
+  if (variant.layers_off.empty()) return;
+  out += "  WARNING: layers of security are OFF, for measuring only:";
+  for (const std::string& layer : variant.layers_off) out += " " + layer;
+  out += "\n";
+}
+
+void append_variant(std::string& out, const VariantFigures& variant) {
+  if (!variant.name.empty()) {
+    out += "\n  variant \"" + variant.name + "\": " + std::to_string(variant.kms_calls) +
+           " KMS calls\n";
+  }
+  append_layers(out, variant);
+  append_latencies(out, variant);
+  append_cost(out, variant.cost);
+}
+
+void append_claim(std::string& out, const ClaimResult& claim) {
+  const char* verdict = claim.verdict == Verdict::pass   ? "TRUE: "
+                        : claim.verdict == Verdict::fail ? "FALSE: "
+                                                         : "UNKNOWN: ";
+  out += std::string("\n  the claim is ") + verdict + claim.text + "\n";
+  for (const std::string& input : claim.assumes) out += "    assumed: " + input + "\n";
 }
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -113,7 +185,8 @@ void append_run(std::string& out, const Scenario& scenario, const RunResult& run
          " requests, " + fixed(seconds(run.virtual_time)) + " s of its own time in " +
          fixed(seconds(run.wall_time)) + " s, " + std::to_string(run.records) + " records\n";
   append_checks(out, run, color);
-  append_latencies(out, run);
+  for (const VariantFigures& variant : run.variants) append_variant(out, variant);
+  if (run.claim) append_claim(out, *run.claim);
   if (!run.message.empty()) out += "\n  " + run.message + "\n";
   out += "\n  history hash " + hash_text(run.history_hash) + "\n";
   if (run.outcome != Outcome::pass) {
@@ -122,30 +195,57 @@ void append_run(std::string& out, const Scenario& scenario, const RunResult& run
   }
 }
 
-json as_json(const RunResult& run) {
-  json checks = json::array();
-  for (const CheckResult& check : run.checks) {
-    checks.push_back({{"check", check.check},
-                      {"verdict", to_string(check.verdict)},
-                      {"samples", check.samples},
-                      {"figures", check.figures}});
-  }
+json as_json(const VariantFigures& variant) {
   json latencies = json::object();
-  for (const LatencyFigures& figures : run.latencies) {
+  for (const LatencyFigures& figures : variant.latencies) {
     latencies[figures.name] = {{"samples", figures.samples},
                                {"p50_ms", static_cast<double>(figures.p50.count()) / 1e6},
                                {"p99_ms", static_cast<double>(figures.p99.count()) / 1e6}};
   }
-  return {{"seed", run.seed},
-          {"outcome", to_string(run.outcome)},
-          {"checks", checks},
-          {"latencies", latencies},
-          {"history_hash", hash_text(run.history_hash)},
-          {"records", run.records},
-          {"requests", run.requests},
-          {"virtual_seconds", seconds(run.virtual_time)},
-          {"wall_seconds", seconds(run.wall_time)},
-          {"message", run.message}};
+  return {{"latencies", latencies},
+          {"cost", json::parse(telemetry::to_json(variant.cost))},
+          {"requests", variant.requests},
+          {"refused", variant.refused},
+          {"kms_calls", variant.kms_calls},
+          {"security_off", variant.layers_off},
+          {"history_hash", hash_text(variant.history_hash)}};
+}
+
+json as_json(const CheckResult& check) {
+  json out{{"check", check.check},
+           {"verdict", to_string(check.verdict)},
+           {"samples", check.samples},
+           {"figures", check.figures}};
+  if (!check.variant.empty()) out["variant"] = check.variant;
+  if (check.judges) out["judges"] = true;
+  return out;
+}
+
+json as_json(const RunResult& run) {
+  json checks = json::array();
+  for (const CheckResult& check : run.checks) checks.push_back(as_json(check));
+  json out{{"seed", run.seed},
+           {"outcome", to_string(run.outcome)},
+           {"checks", checks},
+           {"history_hash", hash_text(run.history_hash)},
+           {"records", run.records},
+           {"requests", run.requests},
+           {"virtual_seconds", seconds(run.virtual_time)},
+           {"wall_seconds", seconds(run.wall_time)},
+           {"message", run.message}};
+  if (run.claim) {
+    out["claim"] = {{"text", run.claim->text},
+                    {"holds", to_string(run.claim->verdict)},
+                    {"assumes", run.claim->assumes}};
+  }
+  for (const VariantFigures& variant : run.variants) {
+    if (variant.name.empty()) {  // The only one: its figures are the run's.
+      out.update(as_json(variant));
+    } else {
+      out["variants"][variant.name] = as_json(variant);
+    }
+  }
+  return out;
 }
 
 std::string xml_escaped(std::string_view text) {
@@ -173,8 +273,9 @@ std::string xml_escaped(std::string_view text) {
 
 std::string junit_case(const Scenario& scenario, const RunResult& run, const CheckResult& check) {
   std::string out = "    <testcase classname=\"" + xml_escaped(scenario.name) + "\" name=\"" +
-                    xml_escaped(check.check) + "\">";
+                    xml_escaped(title_of(check)) + "\">";
   const std::string text = xml_escaped(check.figures + "\n" + replay_command(scenario, run));
+  if (check.judges) return out + "</testcase>\n";
   if (check.verdict == Verdict::fail)
     out += "<failure message=\"check failed\">" + text + "</failure>";
   if (check.verdict == Verdict::unknown)
@@ -185,7 +286,9 @@ std::string junit_case(const Scenario& scenario, const RunResult& run, const Che
 std::string junit_suite(const Scenario& scenario, const RunResult& run) {
   const auto count = [&](Verdict verdict) {
     return std::count_if(run.checks.begin(), run.checks.end(),
-                         [&](const CheckResult& check) { return check.verdict == verdict; });
+                         [&](const CheckResult& check) {
+                           return check.verdict == verdict && !check.judges;
+                         });
   };
   const bool ended_early = !run.message.empty();
   std::string out =

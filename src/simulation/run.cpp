@@ -6,6 +6,7 @@
 #include "porteiro/virtual_world/virtual_world.hpp"
 #include "simulation/checks.hpp"
 #include "simulation/driver.hpp"
+#include "simulation/judge.hpp"
 #include "simulation/lock_step.hpp"
 
 namespace porteiro::simulation {
@@ -24,7 +25,11 @@ struct Stage {
     environment.faults = &faults;
     environment.witness = &canaries;
   }
-  ~Stage() {
+  ~Stage() { leave(); }
+
+  // Gives the environment back, for another stage.
+  void leave() {
+    if (std::exchange(left, true)) return;
     environment.faults = nullptr;
     environment.witness = nullptr;
   }
@@ -36,32 +41,10 @@ struct Stage {
     return ok();
   }
 
-  void judge(RunResult& result) {
-    telemetry::Telemetry& telemetry = emulator->telemetry();
-    result.history_hash = telemetry.hash();
-    result.records = telemetry.next();
-    for (const TrafficSeen& traffic : driver->seen().traffic) result.requests += traffic.sent;
-    result.latencies = latencies(driver->seen());
+  void judge(const Variant& variant, Judge& judge) {
     const Evidence evidence{driver->seen(), driver->ledger(), faults,
-                            canaries,       *emulator,        result.history_hash};
-    for (const json& check : scenario.at("expect")) {
-      // What the report says so far is searched, too, before the last checks look at the tally.
-      for (const CheckResult& said : result.checks) canaries.wrote(Place::report, said.figures);
-      result.checks.push_back(evaluate(check, evidence));
-      result.outcome = worse(result.outcome, outcome_of(result.checks.back().verdict));
-    }
-  }
-
-  static Outcome outcome_of(Verdict verdict) {
-    switch (verdict) {
-      case Verdict::pass:
-        return Outcome::pass;
-      case Verdict::fail:
-        return Outcome::failed;
-      case Verdict::unknown:
-        return Outcome::unknown;
-    }
-    return Outcome::internal;
+                            canaries,       *emulator,        emulator->telemetry().hash()};
+    judge.variant_ended(variant.name, evidence, canaries);
   }
 
   Environment& environment;
@@ -71,11 +54,13 @@ struct Stage {
   Canaries canaries;
   std::unique_ptr<emulator::Emulator> emulator;
   std::unique_ptr<Driver> driver;
+  bool left = false;
 };
 
 using Surround = std::function<void(lambda::Surroundings&)>;
-Result<emulator::Options> options_of(const Scenario& scenario, const Surround& surround) {
-  PORTEIRO_TRY(auto options, emulator::options_from_json(json::parse(scenario.config),
+Result<emulator::Options> options_of(const Scenario& scenario, const Variant& variant,
+                                     const Surround& surround) {
+  PORTEIRO_TRY(auto options, emulator::options_from_json(json::parse(variant.config),
                                                          config::folder_of(scenario.config_file)));
   if (surround) surround(options.surroundings);
   return options;
@@ -122,30 +107,26 @@ Driver::Send sender(emulator::Emulator& emulator, Handle handle) {
   };
 }
 
-RunResult refused(std::uint64_t seed, Outcome outcome, std::string message) {
-  RunResult result;
-  result.seed = seed;
-  result.outcome = outcome;
-  result.message = std::move(message);
-  return result;
-}
-
 // Keeps the trail of hashes and the text of one record.
 void attach(Probe& probe, telemetry::Telemetry& telemetry, const telemetry::Record& record) {
   if (probe.keep_trail) probe.trail.push_back(telemetry.hash());
-  if (telemetry.next() - 1 == probe.wanted) probe.text = telemetry::to_json(telemetry, record);
+  if (probe.before + telemetry.next() - 1 == probe.wanted) probe.text = telemetry::to_json(telemetry, record);
 }
 
 constexpr std::uint64_t steps_between_wall_checks = 4096;
 
-}  // namespace
-
-RunResult run_simulated(const Scenario& scenario, std::uint64_t seed, const Simulated& given,
-                        Probe* probe) {
+// One variant in virtual time. False: the others are not worth running.
+bool run_variant(const Scenario& scenario, const Variant& variant, const Simulated& given,
+                 Judge& judge, Probe* probe) {
   const Clock& wall = given.wall;
   const Time wall_start = wall.now();
-  auto options = options_of(scenario, given.host == nullptr ? Surround() : given.host->surround);
-  if (!options) return refused(seed, Outcome::environment, options.error().detail);
+  const std::uint64_t seed = judge.result().seed;
+  auto options =
+      options_of(scenario, variant, given.host == nullptr ? Surround() : given.host->surround);
+  if (!options) {
+    judge.failed(variant.name, Outcome::environment, options.error().detail);
+    return false;
+  }
   const auto& functions = options.value().functions;
   const bool outside = given.host != nullptr &&
                        std::any_of(functions.begin(), functions.end(),
@@ -154,7 +135,8 @@ RunResult run_simulated(const Scenario& scenario, std::uint64_t seed, const Simu
   virtual_world::World& world = worlds.world;
   Stage stage(scenario, seed, worlds.environment);
   if (Result<void> opened = stage.open(std::move(options).value(), given.registry); !opened) {
-    return refused(seed, Outcome::environment, opened.error().detail);
+    judge.failed(variant.name, Outcome::environment, opened.error().detail);
+    return false;
   }
   const Time start = world.scheduler.now();
   emulator::Emulator& emulator = *stage.emulator;
@@ -175,9 +157,6 @@ RunResult run_simulated(const Scenario& scenario, std::uint64_t seed, const Simu
     stage.driver->run([&](Result<void> ran) { ended.emplace(std::move(ran)); });
   });
 
-  RunResult result;
-  result.seed = seed;
-  result.outcome = Outcome::pass;
   const Time until = wall_start + scenario.wall_max;
   const auto wall_is_over = [&] {
     if (wall.now() <= until) return;
@@ -194,13 +173,24 @@ RunResult run_simulated(const Scenario& scenario, std::uint64_t seed, const Simu
   if (!ended) wall_is_over();
   if (!ended)
     ended.emplace(error(Errc::internal, "nothing is left to run, and the steps are not done"));
-  if (!*ended) {
-    result.outcome = Outcome::limit;
-    result.message = ended->error().detail;
+  if (!*ended) judge.failed(variant.name, Outcome::limit, ended->error().detail);
+  stage.judge(variant, judge);
+  judge.result().virtual_time += world.scheduler.now() - start;
+  return ended->has_value();
+}
+
+}  // namespace
+
+RunResult run_simulated(const Scenario& scenario, std::uint64_t seed, const Simulated& given,
+                        Probe* probe) {
+  const Time start = given.wall.now();
+  Judge judge(scenario, seed);
+  for (const Variant& variant : scenario.variants) {
+    if (!run_variant(scenario, variant, given, judge, probe)) break;
+    if (probe != nullptr) probe->before = judge.result().records;
   }
-  stage.judge(result);
-  result.virtual_time = world.scheduler.now() - start;
-  result.wall_time = wall.now() - wall_start;
+  RunResult result = judge.take();
+  result.wall_time = given.wall.now() - start;
   return result;
 }
 
@@ -226,23 +216,23 @@ RunResult run_twice(const Scenario& scenario, std::uint64_t seed, const Simulate
 
 namespace {
 
-// A live run: owns itself until it is done.
+// A live run of one variant: owns itself until it is done. Borrows all but `live`. `done` is told
+// whether the others are worth running.
 class LiveRun : public std::enable_shared_from_this<LiveRun> {
  public:
-  LiveRun(const Scenario& scenario, std::uint64_t seed, Live live,
-          UniqueFunction<void(RunResult)> done)
+  LiveRun(const Scenario& scenario, const Variant& variant, Live live, Judge& judge,
+          UniqueFunction<void(bool)> done)
       : scenario_(scenario),
+        variant_(variant),
         live_(std::move(live)),
-        stage_(scenario, seed, live_.environment),
+        judge_(judge),
+        stage_(scenario, judge.result().seed, live_.environment),
         done_(std::move(done)),
-        limit_(live_.environment.scheduler) {
-    result_.seed = seed;
-    result_.outcome = Outcome::pass;
-  }
+        limit_(live_.environment.scheduler) {}
 
   void start(const lambda::Registry& registry) {
     started_ = live_.environment.scheduler.now();
-    auto options = options_of(scenario_, live_.surround);
+    auto options = options_of(scenario_, variant_, live_.surround);
     if (!options) return fail(Outcome::environment, options.error().detail);
     options.value().data_directory = live_.data_directory;
     if (Result<void> opened = stage_.open(std::move(options).value(), registry); !opened) {
@@ -298,19 +288,19 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
     if (ended_) return;
     ended_ = true;
     limit_.stop();
-    if (!ran) {
-      result_.outcome = Outcome::limit;
-      result_.message = ran.error().detail;
-    }
-    stage_.emulator->stop([self = shared_from_this()] { self->judge(); });
+    if (!ran) judge_.failed(variant_.name, Outcome::limit, ran.error().detail);
+    good_ = ran.has_value();
+    stage_.emulator->stop([self = shared_from_this()] { self->ended(); });
   }
 
   // After the graceful stop all that will ever be written is on disk.
-  void judge() {
+  void ended() {
     if (!live_.data_directory.empty()) search(live_.data_directory);
     log_->drain();
-    stage_.judge(result_);
-    result_.virtual_time = result_.wall_time = live_.environment.scheduler.now() - started_;
+    stage_.judge(variant_, judge_);
+    const Duration took = live_.environment.scheduler.now() - started_;
+    judge_.result().virtual_time += took;
+    judge_.result().wall_time += took;
     finish();
   }
 
@@ -330,33 +320,75 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
 
   void fail(Outcome outcome, std::string message) {
     ended_ = true;
-    result_ = refused(stage_.seed, outcome, std::move(message));
+    judge_.failed(variant_.name, outcome, std::move(message));
     finish();
   }
 
   void finish() {
     listeners_.clear();
-    live_.environment.scheduler.post([self = shared_from_this()] { self->done_(self->result_); });
+    live_.environment.scheduler.post([self = shared_from_this()] {
+      // The variant that comes next has the world for itself.
+      UniqueFunction<void(bool)> done = std::move(self->done_);
+      const bool good = self->good_;
+      self->stage_.leave();
+      done(good);
+    });
   }
 
   const Scenario& scenario_;
+  const Variant& variant_;
   Live live_;
+  Judge& judge_;
   Stage stage_;
-  UniqueFunction<void(RunResult)> done_;
+  UniqueFunction<void(bool)> done_;
   std::optional<telemetry::LogWriter> log_;
   bool log_awake_ = false;
   Timer limit_;
   std::vector<std::shared_ptr<void>> listeners_;
-  RunResult result_;
   Time started_;
-  bool ended_ = false;
+  bool ended_ = false, good_ = false;
+};
+
+// The variants, one after the other: owns itself until they are done.
+class LiveSeries : public std::enable_shared_from_this<LiveSeries> {
+ public:
+  LiveSeries(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
+             Live live, UniqueFunction<void(RunResult)> done)
+      : scenario_(scenario),
+        registry_(registry),
+        live_(std::move(live)),
+        judge_(scenario, seed),
+        done_(std::move(done)) {}
+
+  void next() {
+    if (at_ == scenario_.variants.size()) return done_(judge_.take());
+    const Variant& variant = scenario_.variants[at_++];
+    Live live = live_;
+    if (!live.data_directory.empty() && scenario_.variants.size() > 1) {
+      live.data_directory += "/" + std::to_string(at_);
+    }
+    const auto run = std::make_shared<LiveRun>(
+        scenario_, variant, std::move(live), judge_, [self = shared_from_this()](bool good) {
+          if (!good) self->at_ = self->scenario_.variants.size();
+          self->next();
+        });
+    run->start(registry_);
+  }
+
+ private:
+  const Scenario& scenario_;
+  const lambda::Registry& registry_;
+  const Live live_;
+  Judge judge_;
+  UniqueFunction<void(RunResult)> done_;
+  std::size_t at_ = 0;
 };
 
 }  // namespace
 
 void run_live(const Scenario& scenario, std::uint64_t seed, const lambda::Registry& registry,
               Live live, UniqueFunction<void(RunResult)> done) {
-  std::make_shared<LiveRun>(scenario, seed, std::move(live), std::move(done))->start(registry);
+  std::make_shared<LiveSeries>(scenario, seed, registry, std::move(live), std::move(done))->next();
 }
 
 }  // namespace porteiro::simulation

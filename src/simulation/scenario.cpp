@@ -2,7 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "porteiro/access/access.hpp"
 #include "porteiro/emulator/options.hpp"
+#include "simulation/driver.hpp"
 
 namespace porteiro::simulation {
 namespace {
@@ -93,6 +95,8 @@ class NameCheck {
         !config_.at("queues").at(check.at("queue").get<std::string>()).value("fifo", false)) {
       add(pointer + "/queue", "this is no FIFO queue; it promises no order");
     }
+    if (check.contains("key")) one("keys", check.at("key"), pointer + "/key");
+    if (check.at("check") == "compare") compared(check, pointer);
     if (!check.contains("effect")) return;
     const std::string effect = check.at("effect").get<std::string>();
     const std::string store = effect.substr(0, effect.find('.'));
@@ -125,6 +129,19 @@ class NameCheck {
   std::vector<Problem> problems() && { return std::move(problems_); }
 
  private:
+  void compared(const json& check, const std::string& pointer) {
+    const std::string measure = check.at("measure").get<std::string>();
+    const bool of_traffic = measure == "p50" || measure == "p99" || measure == "refused";
+    if (of_traffic && !check.contains("of")) {
+      add(pointer, "\"" + measure + "\" is measured of traffic; name it by \"of\"");
+    }
+    if (measure != "kms_calls" && (check.contains("key") || check.contains("call"))) {
+      add(pointer, "\"key\" and \"call\" are for \"kms_calls\" only");
+    }
+    if (check.at("variant") == check.at("to")) {
+      add(pointer + "/to", "a variant cannot be compared with itself");
+    }
+  }
   // Only the answer to a batch can name messages of it.
   void batches(const json& fault, const std::string& pointer) {
     const json sources = config_.value("sources", json::array());
@@ -181,12 +198,17 @@ std::vector<Problem> check_names(const std::string& file, const json& scenario,
   const json faults = scenario.value("faults", json::array());
   for (std::size_t i = 0; i < faults.size(); ++i)
     names.fault(faults[i], "/faults/" + std::to_string(i));
-  const json& expect = scenario.at("expect");
-  for (std::size_t i = 0; i < expect.size(); ++i) {
-    const std::string pointer = "/expect/" + std::to_string(i);
-    names.check(expect[i], pointer);
-    names.keys(expect[i], scenario.at("traffic"), pointer);
-    names.reached(expect[i], faults, pointer);
+  const auto look_at = [&](const json& checks, const std::string& place) {
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+      const std::string pointer = place + "/" + std::to_string(i);
+      names.check(checks[i], pointer);
+      names.keys(checks[i], scenario.at("traffic"), pointer);
+      names.reached(checks[i], faults, pointer);
+    }
+  };
+  look_at(scenario.at("expect"), "/expect");
+  if (const auto claim = scenario.find("claim"); claim != scenario.end()) {
+    look_at(claim->at("holds_if"), "/claim/holds_if");
   }
   const json data = scenario.value("data", json::object());
   const json& traffic = scenario.at("traffic");
@@ -199,14 +221,71 @@ std::vector<Problem> check_names(const std::string& file, const json& scenario,
   return std::move(names).problems();
 }
 
+// Everything on, each layer off by itself, all off.
+json layer_variants() {
+  json all = json::array();
+  json variants{{"all on", {{"security", {{"off", json::array()}}}}}};
+  for (const access::LayerName& layer : access::layer_names()) {
+    const std::string name(layer.name);
+    all.push_back(name);
+    variants["no " + name] = {{"security", {{"off", {name}}}}};
+  }
+  variants["all off"] = {{"security", {{"off", all}}}};
+  return variants;
+}
+
+// The config with each variant's patch (RFC 7396), which has to give a valid config again.
+std::vector<Problem> make_variants(const json& document, const json& config, Scenario& scenario) {
+  const json patches = document.value("variants", json::object());
+  if (patches.empty()) {
+    scenario.variants = {{"", config.dump()}};
+    return {};
+  }
+  for (const auto& [name, patch] : patches.items()) {
+    const std::string place = scenario.file + ": variant \"" + name + "\"";
+    json patched = config, valid;
+    patched.merge_patch(patch);
+    if (auto problems =
+            config::validate(patched.dump(), place, config::config_schema(), valid);
+        !problems.empty()) {
+      return problems;
+    }
+    scenario.variants.push_back({name, valid.dump()});
+  }
+  return {};
+}
+
+// That the variants' configs are whole, and have what the scenario names.
+std::vector<Problem> check_variants(const json& document, const Scenario& scenario) {
+  for (const Variant& variant : scenario.variants) {
+    const json config = json::parse(variant.config);
+    const std::string file =
+        variant.name.empty() ? scenario.config_file
+                             : scenario.file + ": variant \"" + variant.name + "\"";
+    if (const auto options =
+            emulator::options_from_json(config, config::folder_of(scenario.config_file));
+        !options) {
+      return {{file, options.error().at, options.error().detail}};
+    }
+    if (auto problems = check_names(scenario.file, document, config); !problems.empty()) {
+      return problems;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Outcome worse(Outcome a, Outcome b) { return severity(a) >= severity(b) ? a : b; }
 
-std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario) {
+std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario,
+                                   Unvaried unvaried) {
   json document;
   if (auto problems = config::load(path, config::scenario_schema(), document); !problems.empty()) {
     return problems;
+  }
+  if (unvaried == Unvaried::by_layers && document.value("variants", json::object()).empty()) {
+    document["variants"] = layer_variants();
   }
   scenario.file = path;
   scenario.name = document.at("name").get<std::string>();
@@ -223,14 +302,9 @@ std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario) 
       !problems.empty()) {
     return problems;
   }
-  if (const auto options =
-          emulator::options_from_json(config, config::folder_of(scenario.config_file));
-      !options) {
-    return {{scenario.config_file, options.error().at, options.error().detail}};
-  }
-  if (auto problems = check_names(path, document, config); !problems.empty()) return problems;
+  if (auto problems = make_variants(document, config, scenario); !problems.empty()) return problems;
+  if (auto problems = check_variants(document, scenario); !problems.empty()) return problems;
   scenario.document = document.dump();
-  scenario.config = config.dump();
   return {};
 }
 

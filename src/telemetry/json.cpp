@@ -88,7 +88,7 @@ void append_form(std::string& out, const Telemetry& telemetry, Form form, std::s
       append_microseconds(out, value);
       break;
     case Form::outcome:
-      append_json_string(out, outcome_text(value));
+      append_json_string(out, outcome_text(static_cast<std::uint32_t>(value)));
       break;
     case Form::point:
       append_json_string(out, value < static_cast<std::uint64_t>(FaultPoint::count_)
@@ -160,6 +160,9 @@ std::string to_json(const Telemetry& telemetry, const Record& record) {
   if (record.name != 0) {
     out += ",\"name\":";
     append_json_string(out, telemetry.name(record.name));
+  }
+  if (record.kind == Kind::kms_called && kms_call_of(record) != 0) {
+    append_form(out, telemetry, Form::name, "call", kms_call_of(record));
   }
   append_form(out, telemetry, shape.value_form, shape.value_name, record.value);
   append_form(out, telemetry, shape.extra_form, shape.extra_name, record.extra);

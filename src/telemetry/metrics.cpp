@@ -82,6 +82,14 @@ std::uint64_t& Telemetry::counter(std::string_view name, std::string_view labels
   return metric(name, labels).value;
 }
 
+void Telemetry::counters(
+    std::string_view name,
+    UniqueFunction<void(std::string_view labels, std::uint64_t value)> each) const {
+  for (const Metric& metric : metrics_) {
+    if (metric.name == name && !metric.read) each(metric.labels, metric.value);
+  }
+}
+
 void Telemetry::gauge(std::string_view name, std::string_view labels,
                       UniqueFunction<double()> read) {
   metric(name, labels).read = std::move(read);

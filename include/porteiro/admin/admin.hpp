@@ -26,6 +26,7 @@ struct Hooks {
       erase{};
   // The newest entries of the audit log, as JSON objects, the oldest first. May be empty: none.
   std::function<std::vector<std::string>(std::size_t count)> audit{};
+  std::function<std::string()> cost{};  // As JSON.
 };
 
 class Admin {

@@ -7,6 +7,7 @@
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/emulator/options.hpp"
+#include "porteiro/events/event_log.hpp"
 
 namespace porteiro::emulator {
 
@@ -36,6 +37,9 @@ class Emulator {
   virtual stores::Stores& stores() = 0;
   virtual readmodels::ReadModels& read_models() = 0;
   virtual kms::Kms& kms() = 0;
+  virtual events::EventLog& events() = 0;
+  virtual const access::Layers& layers() const = 0;
+  virtual telemetry::Cost cost() const = 0;  // Since start or reset.
   // Nothing runs, waits or is in flight.
   virtual bool idle() = 0;
 };

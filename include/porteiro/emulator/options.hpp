@@ -18,6 +18,7 @@
 #include "porteiro/queue/queue.hpp"
 #include "porteiro/readmodels/read_models.hpp"
 #include "porteiro/stores/store.hpp"
+#include "porteiro/telemetry/cost.hpp"
 
 namespace porteiro::emulator {
 
@@ -71,6 +72,8 @@ struct Options {
   std::vector<readmodels::Options> read_models;
   journal::Options journal;
   telemetry::Options telemetry;
+  telemetry::Prices prices;
+  telemetry::Rented rented;
   std::size_t events_max = 20'000;
   Ports ports;
 };

@@ -102,6 +102,7 @@ class Kms {
     Duration delay;                // Answer after it.
     std::optional<Error> refused;  // Unavailable: do nothing, and say so.
     bool throttled = false;        // That is why.
+    telemetry::Name call = 0;      // "decrypt", for the record.
   };
   virtual Ticket begin(Op op, const Key* key) = 0;
   virtual void end(const Ticket& ticket, Id trace, std::optional<Errc> failed) = 0;

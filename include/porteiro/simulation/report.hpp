@@ -11,6 +11,8 @@ std::string text_report(const Scenario& scenario, const std::vector<RunResult>& 
 std::string json_line(const Scenario& scenario, const RunResult& run);  // One run, one line.
 std::string json_verdict(const std::vector<std::pair<Scenario, std::vector<RunResult>>>& all);
 std::string junit_report(const std::vector<std::pair<Scenario, std::vector<RunResult>>>& all);
+// The variants of one run beside each other, for people.
+std::string comparison_text(const Scenario& scenario, const RunResult& run, bool live);
 // "porteiro run FILE --seeds 17": what to run to see a failure again.
 std::string replay_command(const Scenario& scenario, const RunResult& run);
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "porteiro/config/config.hpp"
 #include "porteiro/lambda/function.hpp"
 #include "porteiro/simulation/host.hpp"
+#include "porteiro/telemetry/cost.hpp"
 
 namespace porteiro::simulation {
 
@@ -38,6 +40,8 @@ struct CheckResult {
   Verdict verdict = Verdict::unknown;
   std::uint64_t samples = 0;
   std::string figures;  // "p50 3.1ms, p99 15ms (at most 40ms)"
+  std::string variant;  // That it was made in; empty: the scenario has none, or it looks at two.
+  bool judges = false;  // A claim. Then its verdict is the claim's and not the run's.
 };
 
 struct LatencyFigures {
@@ -46,11 +50,31 @@ struct LatencyFigures {
   Duration p50, p99;
 };
 
+// What one variant did; of a scenario without variants, what the run did.
+struct VariantFigures {
+  std::string name;  // Empty: the scenario has none.
+  std::vector<LatencyFigures> latencies;
+  std::uint64_t requests = 0;
+  std::uint64_t refused = 0;  // Answered with 4xx or 5xx, or not at all.
+  std::uint64_t kms_calls = 0;
+  telemetry::Cost cost;
+  std::vector<std::string> layers_off;  // Of security.
+  std::uint64_t history_hash = 0;
+};
+
+// What a scenario's claim came to. Whether that is what the scenario records is a check.
+struct ClaimResult {
+  std::string text;
+  Verdict verdict = Verdict::unknown;  // Pass: it holds. Fail: it does not.
+  std::vector<std::string> assumes;    // The inputs that decide a simulated verdict.
+};
+
 struct RunResult {
   std::uint64_t seed = 0;
   Outcome outcome = Outcome::internal;
   std::vector<CheckResult> checks;
-  std::vector<LatencyFigures> latencies;
+  std::vector<VariantFigures> variants;  // One after the other; what follows is of all together.
+  std::optional<ClaimResult> claim;
   std::uint64_t history_hash = 0;
   std::uint64_t records = 0;  // Telemetry records made.
   std::uint64_t requests = 0;
@@ -59,17 +83,30 @@ struct RunResult {
   std::string message;    // Of a limit or an error.
 };
 
+struct Variant {
+  std::string name;
+  std::string config;  // The validated config as JSON text, defaults filled in.
+};
+
 struct Scenario {
   std::string name, file, predict;
   std::string config_file;
   std::uint64_t seed_first = 1, seed_count = 1;
   Duration virtual_max, wall_max, hang_max;
   std::string document;  // The validated scenario as JSON text, defaults filled in.
-  std::string config;    // The validated config likewise.
+  // By name; without variants one that is called nothing and has the config as it is.
+  std::vector<Variant> variants;
+};
+
+// Which variants a scenario has that names none.
+enum class Unvaried : std::uint8_t {
+  as_it_is,
+  by_layers,  // Everything on, each layer of security off by itself, all of them off.
 };
 
 // Reads scenario and config. All problems, or the scenario.
-std::vector<config::Problem> load_scenario(const std::string& path, Scenario& scenario);
+std::vector<config::Problem> load_scenario(const std::string& path, Scenario& scenario,
+                                           Unvaried unvaried = Unvaried::as_it_is);
 
 // Looks into a run, to find where two runs of one seed part.
 struct Probe {
@@ -77,6 +114,7 @@ struct Probe {
   std::vector<std::uint64_t> trail;   // The history hash after each record, when kept.
   std::uint64_t wanted = UINT64_MAX;  // The number of a record whose text is wanted, from 0.
   std::string text;                   // That record as JSON.
+  std::uint64_t before = 0;           // Records of the variants that have run.
 };
 
 // What simulated runs are given. `wall` is read for RunResult::wall_time and limits.wall, and for

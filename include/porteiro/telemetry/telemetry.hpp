@@ -34,7 +34,8 @@ enum class Kind : std::uint16_t {
   invocation_crashed,   // name: function.
   store_read,           // name: store; value: 0 or 1 + Errc; extra: nanoseconds.
   store_written,        // name: store; value: 0 or 1 + Errc; extra: nanoseconds.
-  kms_called,           // name: key; value: 0 or 1 + Errc; extra: nanoseconds.
+  kms_called,           // name: key; value: 0 or 1 + Errc, and the Name of the call in its upper
+                        // half; extra: nanoseconds.
   reply_sent,           // name: route; value: HTTP status; extra: nanoseconds since received.
   reply_stored,         // name: route; value: HTTP status. An asynchronous command has its outcome.
   projection_applied,   // name: read model; value: feed sequence; extra: lag in nanoseconds.
@@ -58,6 +59,9 @@ struct Record {
   std::uint64_t value;
   std::uint64_t extra;
 };
+
+// Of a kms_called record: the Name of the call, "decrypt".
+inline Name kms_call_of(const Record& record) { return static_cast<Name>(record.value >> 32); }
 
 struct Options {
   std::size_t records_max = 65536;  // The ring's size, rounded up to a power of two.
@@ -101,6 +105,9 @@ class Telemetry {
   // `queue="vault"`. The name's unit goes last: porteiro_kms_calls_total. A name ending in `_total`
   // is shown as a counter, any other as a gauge.
   std::uint64_t& counter(std::string_view name, std::string_view labels = {});
+  // Reads the counters of one name, each with its labels, in the order they were made.
+  void counters(std::string_view name,
+                UniqueFunction<void(std::string_view labels, std::uint64_t value)> each) const;
   // A value read when the page is asked for; a second one of the same name and labels replaces the
   // first. What `read` refers to outlives this object, or the gauge is replaced first.
   void gauge(std::string_view name, std::string_view labels, UniqueFunction<double()> read);

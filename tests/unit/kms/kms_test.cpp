@@ -171,10 +171,14 @@ TEST_CASE("kms: every call is counted and recorded with its trace, outcome and d
   CHECK(records[0].kind == telemetry::Kind::kms_called);
   CHECK(records[0].trace == trace);
   CHECK(f.telemetry.name(records[0].name) == "vault");
-  CHECK(records[0].value == 0);
+  const auto outcome = [&](std::size_t i) { return static_cast<std::uint32_t>(records[i].value); };
+  CHECK(outcome(0) == 0);
   CHECK(records[0].extra == 2'000'000);
-  CHECK(records[1].value == 1 + static_cast<std::uint64_t>(Errc::unavailable));
-  CHECK(records[2].value == 1 + static_cast<std::uint64_t>(Errc::corrupt));
+  CHECK(f.telemetry.name(telemetry::kms_call_of(records[0])) == "encrypt");
+  CHECK(outcome(1) == 1 + static_cast<std::uint32_t>(Errc::unavailable));
+  CHECK(outcome(2) == 1 + static_cast<std::uint32_t>(Errc::corrupt));
+  CHECK(telemetry::to_json(f.telemetry, records[2]).find(R"("call":"decrypt","outcome":"corrupt")") !=
+        std::string::npos);
   CHECK(f.kms->calls() == 3);
   CHECK(f.telemetry.counter("porteiro_kms_calls_total", "key=\"vault\",op=\"encrypt\"") == 1);
   CHECK(f.telemetry.counter("porteiro_kms_calls_total", "key=\"vault\",op=\"generate_data_key\"") ==

@@ -195,3 +195,44 @@ TEST_CASE_FIXTURE(Bench, "checks: effect.once of messages") {
   SUBCASE("of nobody") { effects["three"] = 1; }
   CHECK(verdict(once) == Verdict::fail);
 }
+
+TEST_CASE_FIXTURE(Bench, "checks: secrets.decrypt_only_by fails when another had a key's text") {
+  const char* check = R"({"check": "secrets.decrypt_only_by", "key": "vault", "by": ["get", "put"]})";
+  CHECK(verdict(check) == Verdict::unknown);
+  seen.decrypts["vault"] = {{"get", 3}};
+  seen.decrypts["other"] = {{"thief", 1}};
+  CHECK(verdict(check) == Verdict::pass);
+  CHECK(result(check).samples == 3);
+  seen.decrypts["vault"]["thief"] = 2;
+  CHECK(verdict(check) == Verdict::fail);
+  CHECK(result(check).figures == "2 of 5 decrypts by others than get, put: thief 2");
+}
+
+TEST_CASE_FIXTURE(Bench, "checks: cost is of the run, of a million requests, or of one line") {
+  CHECK(verdict(R"({"check": "cost", "max": 1, "per": "run", "paid": "use"})") == Verdict::unknown);
+  telemetry::Telemetry& telemetry = emulator->telemetry();
+  telemetry.counter("porteiro_gateway_requests_total", R"(route="r",status="200")") += 1000;
+  telemetry.counter("porteiro_kms_calls_total", R"(key="k",op="decrypt")") += 1000;
+  // 0.001 dollars of requests, 0.003 of calls.
+  CHECK(verdict(R"({"check": "cost", "min": 0.00399, "max": 0.00401, "per": "run",
+                    "paid": "use"})") == Verdict::pass);
+  CHECK(verdict(R"({"check": "cost", "max": 0.0039, "per": "run", "paid": "use"})") ==
+        Verdict::fail);
+  CHECK(verdict(R"({"check": "cost", "min": 3.99, "max": 4.01, "per": "million requests",
+                    "paid": "use"})") == Verdict::pass);
+  CHECK(verdict(R"({"check": "cost", "max": 0.0031, "per": "run", "paid": "use",
+                    "line": "KMS calls"})") == Verdict::pass);
+}
+
+TEST_CASE_FIXTURE(Bench, "checks: access.denied counts who was denied what") {
+  CHECK(verdict(R"({"check": "access.denied", "eq": 0})") == Verdict::pass);
+  seen.denials[{"spy", "store:get", "A/person"}] = 3;
+  seen.denials[{"anonymous", "event:deliver", "fast"}] = 2;
+  CHECK(verdict(R"({"check": "access.denied", "eq": 5})") == Verdict::pass);
+  CHECK(verdict(R"({"check": "access.denied", "who": "spy", "min": 3})") == Verdict::pass);
+  CHECK(verdict(R"({"check": "access.denied", "who": "spy", "min": 4})") == Verdict::fail);
+  CHECK(verdict(R"({"check": "access.denied", "action": "event:deliver", "on": "fast", "eq": 2})") ==
+        Verdict::pass);
+  CHECK(verdict(R"({"check": "access.denied", "action": "event:deliver", "on": "A/person",
+                    "eq": 0})") == Verdict::pass);
+}
