@@ -105,8 +105,8 @@ TEST_CASE("attack: a client without the scope to see a person whole") {
 }
 
 TEST_CASE("attack: each layer is off alone when it is measured") {
-  Bench roles(Bench::example({{"security", {{"off", {"roles"}}}},
-                              {"functions", {{"get-person", {{"role", nullptr}}}}}}));
+  Bench roles(Bench::example(
+      {{"security", {{"off", {"roles"}}}}, {"functions", {{"get-person", {{"role", nullptr}}}}}}));
   CHECK(roles.ask("GET", person, lender).status == 404);
   Bench masking(Bench::example({{"security", {{"off", {"masking"}}}}}));
   register_ana(masking);

@@ -168,7 +168,7 @@ const Bad bad_configs[] = {
                                    {"do": "store:get", "on": "D/profile"},
                                    {"do": "store:*", "on": "C/trail"},
                                    {"do": "store:read", "on": "B/*"},
-                                   {"do": "kms:Sign", "on": "*"},
+                                   {"do": "kms:CreateKey", "on": "*"},
                                    {"do": "store:*", "on": "B"},
                                    {"on": "*", "purposes": ["x"]}]}},
          "functions": {"f": {"command": ["x"], "role": "rr"}, "g": {"builtin": "echo", "role": "rrr"}}})",
@@ -180,12 +180,21 @@ const Bad bad_configs[] = {
      "\"*\"\n"
      "f: /roles/r/allow/2/on: \"C/trail\" is not defined in /stores/C/collections or /keys; known: "
      "\"C/*\" and \"*\"\n"
-     "f: /roles/r/allow/3/do: \"store:read\" is not \"store:get\", \"store:query\", \"store:put\", "
-     "\"store:erase\", \"store:changes\", \"store:*\", \"kms:Decrypt\", \"kms:GenerateDataKey\" or "
-     "\"kms:*\"; did you mean \"store:get\"?\n"
-     "f: /roles/r/allow/4/do: \"kms:Sign\" is not \"store:get\", \"store:query\", \"store:put\", "
-     "\"store:erase\", \"store:changes\", \"store:*\", \"kms:Decrypt\", \"kms:GenerateDataKey\" or "
-     "\"kms:*\"\n"
+     "f: /roles/r/allow/3/do: \"store:read\" is not \"store:get\", \"store:query\", "
+     "\"store:put\", \"store:erase\", \"store:changes\", \"store:*\", \"kms:DescribeKey\", "
+     "\"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncryptFrom\", \"kms:ReEncryptTo\", "
+     "\"kms:GenerateDataKey\", \"kms:GenerateDataKeyWithoutPlaintext\", "
+     "\"kms:GenerateDataKeyPair\", \"kms:GenerateDataKeyPairWithoutPlaintext\", \"kms:Sign\", "
+     "\"kms:Verify\", \"kms:GetPublicKey\", \"kms:GenerateMac\", \"kms:VerifyMac\", "
+     "\"kms:GetKeyRotationStatus\", \"kms:ListKeyRotations\" or \"kms:*\"; did you mean "
+     "\"store:get\"?\n"
+     "f: /roles/r/allow/4/do: \"kms:CreateKey\" is not \"store:get\", \"store:query\", "
+     "\"store:put\", \"store:erase\", \"store:changes\", \"store:*\", \"kms:DescribeKey\", "
+     "\"kms:Encrypt\", \"kms:Decrypt\", \"kms:ReEncryptFrom\", \"kms:ReEncryptTo\", "
+     "\"kms:GenerateDataKey\", \"kms:GenerateDataKeyWithoutPlaintext\", "
+     "\"kms:GenerateDataKeyPair\", \"kms:GenerateDataKeyPairWithoutPlaintext\", \"kms:Sign\", "
+     "\"kms:Verify\", \"kms:GetPublicKey\", \"kms:GenerateMac\", \"kms:VerifyMac\", "
+     "\"kms:GetKeyRotationStatus\", \"kms:ListKeyRotations\" or \"kms:*\"\n"
      "f: /roles/r/allow/5/on: \"B\" is not defined in /stores/B/collections or /keys; known: "
      "\"B/profile\", \"B/*\" and \"*\"\n"
      "f: /roles/r/allow/6: \"do\" is missing\n"
