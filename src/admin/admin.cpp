@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::string_view prefix = "/_porteiro/";
 constexpr std::string_view hint =
-    "there is nothing here; try /_porteiro/ with health, ready, metrics, cost, events, audit, traces, "
+    "there is nothing here; try /_porteiro/ with health, ready, metrics, cost, events, audit, "
+    "traces, "
     "traces/{id}, queues, queues/{name}/messages, or POST to reset and erase";
 
 constexpr std::uint64_t events_default = 100, events_max = 1000;

@@ -14,8 +14,8 @@ Outcome compare(const CompareArguments& arguments) {
     return Outcome::usage;
   }
   simulation::Scenario scenario;
-  if (print_problems(simulation::load_scenario(arguments.file, scenario,
-                                               simulation::Unvaried::by_layers))) {
+  if (print_problems(
+          simulation::load_scenario(arguments.file, scenario, simulation::Unvaried::by_layers))) {
     return Outcome::invalid;
   }
   if (arguments.seeds.empty()) seeds->first = scenario.seed_first;

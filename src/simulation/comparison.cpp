@@ -109,9 +109,8 @@ void append_prices(std::string& out, const RunResult& run) {
   for (const VariantFigures* variant : in_order(run)) {
     const double price = price_of_million(*variant);
     const Tally checks = checks_of(run, variant->name);
-    out += "  " + name_cell(variant->name, columns) +
-           cell(std::to_string(variant->kms_calls), 12) + cell(format("%.4f", price), 14) +
-           cell(difference(price, price_of_million(*base)), 9) +
+    out += "  " + name_cell(variant->name, columns) + cell(std::to_string(variant->kms_calls), 12) +
+           cell(format("%.4f", price), 14) + cell(difference(price, price_of_million(*base)), 9) +
            cell(std::to_string(variant->refused), 11) + "   " + std::to_string(checks.passed) +
            " of " + std::to_string(checks.all) + "\n";
   }

@@ -169,8 +169,8 @@ CheckResult compare(const json& check, const Measured& one, const Measured& othe
   CheckResult result;
   result.check = title_of(check);
   result.samples = std::min(left.samples, right.samples);
-  result.figures = one.variant + " " + short_number(left.value) + unit + ", " + other.variant + " " +
-                   short_number(right.value) + unit;
+  result.figures = one.variant + " " + short_number(left.value) + unit + ", " + other.variant +
+                   " " + short_number(right.value) + unit;
   if (right.value > 0) result.figures += ", ratio " + short_number(left.value / right.value);
   constexpr double slack = 1e-9;  // Of binary fractions: 0.01 of 1,000 is 10.
   bool good = true;

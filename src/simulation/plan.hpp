@@ -45,7 +45,7 @@ class SendTemplate {
   // The body, if it is no copy, is the template's.
   http::ClientRequest render(const Template::Lookup& lookup, std::optional<std::string> copy) const;
   const std::string& copy_of() const { return copy_of_; }  // A traffic; empty: none.
-  std::string key(const Template::Lookup& lookup) const;  // Of the record it is to write.
+  std::string key(const Template::Lookup& lookup) const;   // Of the record it is to write.
 
  private:
   struct Text {

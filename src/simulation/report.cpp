@@ -285,10 +285,9 @@ std::string junit_case(const Scenario& scenario, const RunResult& run, const Che
 
 std::string junit_suite(const Scenario& scenario, const RunResult& run) {
   const auto count = [&](Verdict verdict) {
-    return std::count_if(run.checks.begin(), run.checks.end(),
-                         [&](const CheckResult& check) {
-                           return check.verdict == verdict && !check.judges;
-                         });
+    return std::count_if(run.checks.begin(), run.checks.end(), [&](const CheckResult& check) {
+      return check.verdict == verdict && !check.judges;
+    });
   };
   const bool ended_early = !run.message.empty();
   std::string out =

@@ -110,7 +110,8 @@ Driver::Send sender(emulator::Emulator& emulator, Handle handle) {
 // Keeps the trail of hashes and the text of one record.
 void attach(Probe& probe, telemetry::Telemetry& telemetry, const telemetry::Record& record) {
   if (probe.keep_trail) probe.trail.push_back(telemetry.hash());
-  if (probe.before + telemetry.next() - 1 == probe.wanted) probe.text = telemetry::to_json(telemetry, record);
+  if (probe.before + telemetry.next() - 1 == probe.wanted)
+    probe.text = telemetry::to_json(telemetry, record);
 }
 
 constexpr std::uint64_t steps_between_wall_checks = 4096;
@@ -367,11 +368,12 @@ class LiveSeries : public std::enable_shared_from_this<LiveSeries> {
     if (!live.data_directory.empty() && scenario_.variants.size() > 1) {
       live.data_directory += "/" + std::to_string(at_);
     }
-    const auto run = std::make_shared<LiveRun>(
-        scenario_, variant, std::move(live), judge_, [self = shared_from_this()](bool good) {
-          if (!good) self->at_ = self->scenario_.variants.size();
-          self->next();
-        });
+    const auto run = std::make_shared<LiveRun>(scenario_, variant, std::move(live), judge_,
+                                               [self = shared_from_this()](bool good) {
+                                                 if (!good)
+                                                   self->at_ = self->scenario_.variants.size();
+                                                 self->next();
+                                               });
     run->start(registry_);
   }
 

@@ -245,8 +245,7 @@ std::vector<Problem> make_variants(const json& document, const json& config, Sce
     const std::string place = scenario.file + ": variant \"" + name + "\"";
     json patched = config, valid;
     patched.merge_patch(patch);
-    if (auto problems =
-            config::validate(patched.dump(), place, config::config_schema(), valid);
+    if (auto problems = config::validate(patched.dump(), place, config::config_schema(), valid);
         !problems.empty()) {
       return problems;
     }
@@ -259,9 +258,9 @@ std::vector<Problem> make_variants(const json& document, const json& config, Sce
 std::vector<Problem> check_variants(const json& document, const Scenario& scenario) {
   for (const Variant& variant : scenario.variants) {
     const json config = json::parse(variant.config);
-    const std::string file =
-        variant.name.empty() ? scenario.config_file
-                             : scenario.file + ": variant \"" + variant.name + "\"";
+    const std::string file = variant.name.empty()
+                                 ? scenario.config_file
+                                 : scenario.file + ": variant \"" + variant.name + "\"";
     if (const auto options =
             emulator::options_from_json(config, config::folder_of(scenario.config_file));
         !options) {
@@ -278,8 +277,7 @@ std::vector<Problem> check_variants(const json& document, const Scenario& scenar
 
 Outcome worse(Outcome a, Outcome b) { return severity(a) >= severity(b) ? a : b; }
 
-std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario,
-                                   Unvaried unvaried) {
+std::vector<Problem> load_scenario(const std::string& path, Scenario& scenario, Unvaried unvaried) {
   json document;
   if (auto problems = config::load(path, config::scenario_schema(), document); !problems.empty()) {
     return problems;

@@ -21,7 +21,8 @@ bool is_asymmetric(std::string_view op) {
 
 class Meter {
  public:
-  Meter(const Telemetry& telemetry, const Prices& prices) : telemetry_(telemetry), prices_(prices) {}
+  Meter(const Telemetry& telemetry, const Prices& prices)
+      : telemetry_(telemetry), prices_(prices) {}
 
   void requests() {
     std::uint64_t count = 0;
@@ -81,10 +82,10 @@ class Meter {
   void each(std::string_view name, Each each) {
     telemetry_.counters(name, each);
   }
-  void add(std::string what, double quantity, std::string unit, double price, bool by_time = false) {
+  void add(std::string what, double quantity, std::string unit, double price,
+           bool by_time = false) {
     if (quantity <= 0) return;
-    cost_.lines.push_back(
-        {std::move(what), quantity, std::move(unit), quantity * price, by_time});
+    cost_.lines.push_back({std::move(what), quantity, std::move(unit), quantity * price, by_time});
   }
 
   const Telemetry& telemetry_;
@@ -131,7 +132,8 @@ Cost cost(const Telemetry& telemetry, const Prices& prices, const Rented& rented
 }
 
 std::string to_json(const Cost& cost) {
-  std::string out = "{\"usd\":" + number(cost.total()) + ",\"by_use_usd\":" + number(cost.by_use()) +
+  std::string out = "{\"usd\":" + number(cost.total()) +
+                    ",\"by_use_usd\":" + number(cost.by_use()) +
                     ",\"by_time_usd\":" + number(cost.by_time()) +
                     ",\"requests\":" + std::to_string(cost.requests);
   if (cost.requests > 0) {

@@ -1,5 +1,5 @@
-// What the same use would cost in a cloud: what telemetry has counted, times a price list. Made only
-// when somebody asks, from counters that are there anyway, so that it costs requests nothing.
+// What the same use would cost in a cloud: what telemetry has counted, times a price list. Made
+// only when somebody asks, from counters that are there anyway, so that it costs requests nothing.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -13,7 +13,7 @@ namespace porteiro::telemetry {
 
 // In US dollars; the schema of configs holds the defaults and says where they are from.
 struct Prices {
-  double million_requests = 0;       // At the gateway.
+  double million_requests = 0;        // At the gateway.
   double million_queue_requests = 0;  // Of 64 KiB: to send, to receive, to delete.
   double million_fifo_requests = 0;
   double million_invocations = 0;

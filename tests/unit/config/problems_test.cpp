@@ -366,7 +366,7 @@ const BadPart bad_scenarios[] = {
      "f: /traffic/0: needs \"request\" or \"send\"\n"
      "f: /traffic/1: needs \"count\" or \"each\"\n"
      "f: /traffic/1/send/body: {{cfp}} is not defined in /data; did you mean {{cpf}}?\n"
-     "f: /traffic/2/send: \"body\" is missing\n"
+     "f: /traffic/2/send: needs \"body\" or \"copy_of\"\n"
      "f: /traffic/2/send/attributes/-: \"-\" is not a valid name, for example \"tenant\"\n"
      "f: /traffic/2/send/attributes/a: must be a string, not a whole number\n"
      "f: /traffic/2/send/delay: must be at most \"900s\"\n"
@@ -435,7 +435,8 @@ const BadPart bad_scenarios[] = {
      "\"delivery.no_loss\", "
      "\"effect.once\", \"dlq.count\", \"queue.fifo_per_group\", \"queue.one_lease\", "
      "\"queue.depth\", \"delivery.attempts\", \"secrets.no_plaintext\", \"reached\", "
-     "\"history.hash\" or \"quiesces\"; did you mean \"quiesces\"?"},
+     "\"history.hash\", \"quiesces\", \"cost\", \"compare\", \"access.denied\" or "
+     "\"secrets.decrypt_only_by\"; did you mean \"quiesces\"?"},
 };
 
 }  // namespace

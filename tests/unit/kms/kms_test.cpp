@@ -177,8 +177,9 @@ TEST_CASE("kms: every call is counted and recorded with its trace, outcome and d
   CHECK(f.telemetry.name(telemetry::kms_call_of(records[0])) == "encrypt");
   CHECK(outcome(1) == 1 + static_cast<std::uint32_t>(Errc::unavailable));
   CHECK(outcome(2) == 1 + static_cast<std::uint32_t>(Errc::corrupt));
-  CHECK(telemetry::to_json(f.telemetry, records[2]).find(R"("call":"decrypt","outcome":"corrupt")") !=
-        std::string::npos);
+  CHECK(
+      telemetry::to_json(f.telemetry, records[2]).find(R"("call":"decrypt","outcome":"corrupt")") !=
+      std::string::npos);
   CHECK(f.kms->calls() == 3);
   CHECK(f.telemetry.counter("porteiro_kms_calls_total", "key=\"vault\",op=\"encrypt\"") == 1);
   CHECK(f.telemetry.counter("porteiro_kms_calls_total", "key=\"vault\",op=\"generate_data_key\"") ==

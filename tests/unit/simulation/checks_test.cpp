@@ -197,7 +197,8 @@ TEST_CASE_FIXTURE(Bench, "checks: effect.once of messages") {
 }
 
 TEST_CASE_FIXTURE(Bench, "checks: secrets.decrypt_only_by fails when another had a key's text") {
-  const char* check = R"({"check": "secrets.decrypt_only_by", "key": "vault", "by": ["get", "put"]})";
+  const char* check =
+      R"({"check": "secrets.decrypt_only_by", "key": "vault", "by": ["get", "put"]})";
   CHECK(verdict(check) == Verdict::unknown);
   seen.decrypts["vault"] = {{"get", 3}};
   seen.decrypts["other"] = {{"thief", 1}};
@@ -231,8 +232,9 @@ TEST_CASE_FIXTURE(Bench, "checks: access.denied counts who was denied what") {
   CHECK(verdict(R"({"check": "access.denied", "eq": 5})") == Verdict::pass);
   CHECK(verdict(R"({"check": "access.denied", "who": "spy", "min": 3})") == Verdict::pass);
   CHECK(verdict(R"({"check": "access.denied", "who": "spy", "min": 4})") == Verdict::fail);
-  CHECK(verdict(R"({"check": "access.denied", "action": "event:deliver", "on": "fast", "eq": 2})") ==
-        Verdict::pass);
+  CHECK(
+      verdict(R"({"check": "access.denied", "action": "event:deliver", "on": "fast", "eq": 2})") ==
+      Verdict::pass);
   CHECK(verdict(R"({"check": "access.denied", "action": "event:deliver", "on": "A/person",
                     "eq": 0})") == Verdict::pass);
 }
