@@ -189,8 +189,8 @@ TEST_CASE("secrecy: a leak that was planted is found by the same search") {
   const Secrets secrets;
   Canaries canaries;
   secrets.add_to(canaries);
-  const std::string config = example_variant(directory.path("leak.json"), [](json& config) {
-    config["functions"]["register-person"] = {{"native", "test.leak"}};
+  const std::string config = example_variant(directory.path("leak.json"), [](json& variant) {
+    variant["functions"]["register-person"] = {{"native", "test.leak"}};
   });
   Instance porteiro(
       loop, {.config = config,
