@@ -150,10 +150,12 @@ struct Envelopes::State {
   void keep(std::int64_t period, const kms::Secret& secret) {
     keys.try_emplace(period, secret);
     if (keys.size() <= periods_max) return;
-    // The one that is furthest from now goes, on whichever side.
+    // The one that is furthest from now goes, on whichever side; not the one that is wanted.
     const std::int64_t now = period_of(scheduler.now());
-    const std::int64_t before = now - keys.begin()->first, after = keys.rbegin()->first - now;
-    keys.erase(before >= after ? keys.begin() : std::prev(keys.end()));
+    const auto first = keys.begin()->first == period ? std::next(keys.begin()) : keys.begin();
+    const auto end = std::prev(keys.end());
+    const auto last = end->first == period ? std::prev(end) : end;
+    keys.erase(now - first->first >= last->first - now ? first : last);
   }
 
   std::array<char, 32> code(kms::Hmac& key, const Event& event, std::int64_t period) {
