@@ -169,6 +169,7 @@ TEST_CASE("event log: an erased subject's events say only that they were, after 
     for (const char* subject : {"cpf_ana", "cpf_bia", "cpf_ana"}) add(fixture, subject);
     CHECK(fixture.log.erase_subject("cpf_ana") == 2);
     CHECK(fixture.log.erase_subject("cpf_ana") == 0);
+    fixture.world.scheduler.run_until_idle();
     check(fixture);
   }
   {
@@ -178,10 +179,16 @@ TEST_CASE("event log: an erased subject's events say only that they were, after 
   }
   Fixture fixture(10, "data", disk);  // From a snapshot.
   check(fixture);
-  for (const std::string& name : fixture.files.list("data").value()) {
-    const std::string bytes = fixture.files.read("data/" + name).value();
-    CHECK(bytes.find(R"("by":"cpf_ana")") == std::string::npos);
+  const auto names = fixture.files.list("data");
+  REQUIRE(names.has_value());
+  bool some = false;
+  for (const std::string& name : names.value()) {
+    const auto bytes = fixture.files.read("data/" + name);
+    if (!bytes) continue;  // The lock.
+    some = some || bytes.value().find("cpf_bia") != std::string::npos;
+    CHECK(bytes.value().find(R"("by":"cpf_ana")") == std::string::npos);
   }
+  CHECK(some);
 }
 
 TEST_CASE("event log: a snapshot that cannot be read is an error") {
