@@ -333,7 +333,7 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
                    },
                    [this](std::size_t count) {
                      return audit_ == nullptr ? std::vector<std::string>() : audit_->newest(count);
-                   }});
+                   },
                    [this] { return telemetry::to_json(cost()); }});
   PORTEIRO_TRY(journal_->start());
   if (on_disk) {

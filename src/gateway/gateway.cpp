@@ -231,17 +231,17 @@ void Core::sign(Draft draft) {
   events::Event event = std::move(draft.event);
   draft.event.id = event.id;  // What giving up goes by.
   envelopes_->sign_later(std::move(event), [this, mark = ticket(), draft = std::move(draft)](
-                                               Result<events::Event> event) mutable {
+                                               Result<events::Event> signed_event) mutable {
     if (mark.alive.expired()) return;
     if (!current(mark)) {
       return refuse(std::move(draft.exchange),
                     retry_later(http::problem(503, "the emulator was reset"), soon));
     }
-    if (!event) {
+    if (!signed_event) {
       return give_up(std::move(draft),
                      retry_later(http::problem(503, "the event cannot be signed now"), soon));
     }
-    draft.event = std::move(event).value();
+    draft.event = std::move(signed_event).value();
     send(std::move(draft));
   });
 }

@@ -15,17 +15,17 @@ struct Opener {
       : guard({{"r", std::move(rules)}}, b.world.scheduler, b.telemetry, layers),
         asker{"f", "r", zone},
         sealing(*b.sealer, guard, asker) {}
-  std::string seal(const kms::EncryptionContext& context) {
+  std::string seal(const kms::EncryptionContext& bound) {
     std::string sealed;
-    b.sealer->seal("vault", context, "the body", {},
+    b.sealer->seal("vault", bound, "the body", {},
                    [&](Result<std::string> made) { sealed = made.value(); });
     b.settle();
     REQUIRE_FALSE(sealed.empty());
     return sealed;
   }
-  Result<std::string> open(std::string sealed, const kms::EncryptionContext& context) {
+  Result<std::string> open(std::string sealed, const kms::EncryptionContext& bound) {
     std::optional<Result<std::string>> outcome;
-    sealing.unseal(std::move(sealed), context, {Id{}, "credit"},
+    sealing.unseal(std::move(sealed), bound, {Id{}, "credit"},
                    [&](Result<std::string> opened) { outcome = std::move(opened); });
     b.settle();
     REQUIRE(outcome.has_value());
