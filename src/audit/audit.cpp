@@ -66,7 +66,11 @@ Result<void> Audit::recover() {
   } else {
     PORTEIRO_TRY(begin_segment());
   }
-  return recover_checkpoints(segments.empty() ? std::string() : segments.back());
+  PORTEIRO_TRY(recover_checkpoints(segments.empty() ? std::string() : segments.back()));
+  if (segments.empty()) return ok();
+  // Only now: a log that is refused stays as it was found.
+  PORTEIRO_TRY(file_, files.open_append(path(segments.back()), segment_bytes_));
+  return ok();
 }
 
 // Follows the chain through the last segment, which begins with the hash that the one before ends
@@ -96,7 +100,6 @@ Result<Head> Audit::last_of(const std::vector<std::string>& segments) {
     if (kept_.size() > options_.kept_max) kept_.pop_front();
   }
   segment_bytes_ = bytes.size() - rest.size();
-  PORTEIRO_TRY(file_, files.open_append(name, segment_bytes_));
   if (!rest.empty()) {
     telemetry_.note(Level::warning, name + " ended in the middle of an entry: its last " +
                                         std::to_string(rest.size()) +
@@ -117,7 +120,7 @@ Result<void> Audit::recover_checkpoints(const std::string& last_segment) {
   if (!lines.empty()) {
     const auto last = parse_checkpoint(lines.back());
     if (!last) return not_whole(name, last_.number);
-    if (last->head.number > last_.number) return not_whole(options_.directory, last_.number + 1);
+    if (last->head.number > last_.number) return not_whole(path(last_segment), last_.number + 1);
     const bool same = last->head.number != last_.number || last->head.hash == last_.hash;
     if (!same) return not_whole(path(last_segment), last_.number);
     covered_ = last->head.number;

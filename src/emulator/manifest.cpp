@@ -20,6 +20,12 @@ Error gone(const std::string& path) {
                                   "put it back, or start with a new data directory");
 }
 
+Error shorter(const std::string& path) {
+  return error(Errc::corrupt, path +
+                                  " is missing or shorter than when porteiro last ran: put it "
+                                  "back, or start with a new data directory");
+}
+
 bool is_there(Files& files, const std::string& path, bool may_be_empty) {
   if (!path.ends_with('-')) {
     const auto size = files.size(path);
@@ -68,11 +74,23 @@ Result<void> check_manifest(Files& files, const std::string& directory, bool box
       if (!is_there(files, path, std::string_view(list) == "open")) return gone(path);
     }
   }
+  const json sizes = document.value("sizes", json::object());
+  for (const auto& [part, bytes] : sizes.items()) {
+    const std::string path = directory + "/" + part;
+    const auto size = files.size(path);
+    if (!size || size.value() < bytes.get<std::uint64_t>()) return shorter(path);
+  }
   return ok();
 }
 
 Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest) {
   json document{{"version", version}, {"parts", manifest.parts}, {"open", manifest.open}};
+  json sizes = json::object();
+  for (const std::string& part : manifest.growing) {
+    const auto size = files.size(directory + "/" + part);
+    if (size) sizes[part] = size.value();
+  }
+  document["sizes"] = std::move(sizes);
   if (!manifest.boxes) document["boxes"] = false;
   if (manifest.audit.number > 0) {
     document["audit"] = {{"number", manifest.audit.number}, {"hash", manifest.audit.hash}};

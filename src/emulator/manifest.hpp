@@ -13,12 +13,14 @@ namespace porteiro::emulator {
 struct Manifest {
   std::vector<std::string> parts;  // There from the first start on, never empty.
   std::vector<std::string> open;   // There while the process runs, maybe empty (SQLite's -wal).
-  bool boxes = true;               // Protected fields are sealed in the stores.
-  audit::Head audit{};             // How far the audit log goes at least; number 0: not known.
+  // Files that only ever grow, some of which may not be there yet: they are not shorter next time.
+  std::vector<std::string> growing{};
+  bool boxes = true;    // Protected fields are sealed in the stores.
+  audit::Head audit{};  // How far the audit log goes at least; number 0: not known.
 };
 
-// Errors: corrupt, naming the part that is missing; invalid (the directory was made with another
-// `boxes`). A directory without a manifest is new.
+// Errors: corrupt, naming the part that is missing or has become shorter; invalid (the directory
+// was made with another `boxes`). A directory without a manifest is new.
 Result<void> check_manifest(Files& files, const std::string& directory, bool boxes);
 
 Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest);

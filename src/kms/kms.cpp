@@ -221,11 +221,11 @@ class Service final : public Kms {
 
   template <class T>
   void complete(const Ticket& ticket, Id trace, Done<T> done, Result<T> result) {
-    Task task = [this, alive = std::weak_ptr<int>(alive_), name = ticket.key, since = ticket.since,
-                 trace, done = std::move(done), result = std::move(result)]() mutable {
+    Task task = [this, alive = std::weak_ptr<int>(alive_), ticket, trace, done = std::move(done),
+                 result = std::move(result)]() mutable {
       if (alive.expired()) return;
       const std::optional<Errc> failed = result ? std::nullopt : std::optional(result.error().code);
-      end({name, since, Duration(0), std::nullopt}, trace, failed);
+      end(ticket, trace, failed);
       done(std::move(result));
     };
     const Duration left = ticket.delay - (environment_.scheduler.now() - ticket.since);

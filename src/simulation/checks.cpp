@@ -493,10 +493,4 @@ std::vector<LatencyFigures> latencies(const Seen& seen) {
   return out;
 }
 
-std::string hash_text(std::uint64_t hash) {
-  std::string bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(hash >> shift & 0xff);
-  return to_hex(bytes);
-}
-
 }  // namespace porteiro::simulation

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
 
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/simulation/scenario.hpp"
 #include "simulation/driver.hpp"
 
@@ -20,6 +21,10 @@ struct Evidence {
 CheckResult evaluate(const nlohmann::json& check, const Evidence& evidence);
 std::vector<LatencyFigures> latencies(const Seen& seen);
 
-std::string hash_text(std::uint64_t hash);  // 16 hexadecimal digits.
+inline std::string hash_text(std::uint64_t hash) {  // 16 hexadecimal digits.
+  std::string bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes += static_cast<char>(hash >> shift & 0xff);
+  return to_hex(bytes);
+}
 
 }  // namespace porteiro::simulation

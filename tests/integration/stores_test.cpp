@@ -338,6 +338,7 @@ TEST_CASE(
   w.porteiro->stop();
   json sealed = config("layer");
   for (json& route : sealed["gateway"]["routes"]) route["seal"] = "vault";
+  sealed["roles"]["worker"]["allow"].push_back({{"do", "kms:Decrypt"}, {"on", "vault"}});
   write_file(w.directory.path("sealed.json"), sealed.dump());
   json traffic = json::array(), expect = json::array(), ids = json::array();
   for (const std::string language : {"node", "python"}) {

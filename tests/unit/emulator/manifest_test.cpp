@@ -55,11 +55,31 @@ TEST_CASE("manifest: an emptied part is refused, a damaged manifest too") {
   CHECK_FALSE(check_manifest(directory.world.files, "d", true).has_value());
 }
 
+TEST_CASE("manifest: what only grows may not be shorter, or gone, and may not be there at first") {
+  Directory directory;
+  Files& files = directory.world.files;
+  const Manifest manifest{{"keys/keys"}, {}, {"subjects/A.keys", "audit/later"}};
+  REQUIRE(files.replace("d/subjects/A.keys", "1234").has_value());
+  REQUIRE(write_manifest(files, "d", manifest).has_value());
+  for (const char* good : {"1234", "12345"}) {
+    REQUIRE(files.replace("d/subjects/A.keys", good).has_value());
+    CHECK(check_manifest(files, "d", true).has_value());
+  }
+  REQUIRE(files.replace("d/audit/later", "x").has_value());
+  CHECK(check_manifest(files, "d", true).has_value());
+  REQUIRE(files.replace("d/subjects/A.keys", "123").has_value());
+  const auto cut = check_manifest(files, "d", true);
+  REQUIRE_FALSE(cut.has_value());
+  CHECK(cut.error().detail.starts_with("d/subjects/A.keys is missing or shorter"));
+  REQUIRE(files.remove("d/subjects/A.keys").has_value());
+  CHECK_FALSE(check_manifest(files, "d", true).has_value());
+}
+
 TEST_CASE("manifest: what was made with boxes off is refused with boxes on, and the reverse") {
   virtual_world::World world;
   REQUIRE(world.files.replace("d/keys/keys", "x").has_value());
   for (const bool made : {true, false}) {
-    REQUIRE(write_manifest(world.files, "d", {{"keys/keys"}, {}, made}).has_value());
+    REQUIRE(write_manifest(world.files, "d", {{"keys/keys"}, {}, {}, made}).has_value());
     CHECK(check_manifest(world.files, "d", made).has_value());
     const auto other = check_manifest(world.files, "d", !made);
     REQUIRE_FALSE(other.has_value());
