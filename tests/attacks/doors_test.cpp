@@ -324,6 +324,45 @@ TEST_CASE("attack: what the config declares is changed at the inside port") {
   CHECK(r.bench.ask("GET", "/v1/people/11144477735", lender).status == 200);
 }
 
+TEST_CASE("attack: the developer reads base A by having its function invoked") {
+  Registered r;
+  const std::string token = r.bench.inside("GET", "/_porteiro/events")
+                                .parsed()
+                                .at("events")
+                                .at(0)
+                                .at("event")
+                                .at("subject");
+  const json event{{"specversion", "1.0"},
+                   {"id", "00000000000000000000000000000001"},
+                   {"source", "/x"},
+                   {"type", "person.requested"},
+                   {"purpose", "credit-protection"},
+                   {"data", {{"path", {{"cpf", token}}}}}};
+  for (const char* type : {"RequestResponse", "Event"}) {
+    CAPTURE(type);
+    const Answer answer =
+        r.bench.inside("POST", "/2015-03-31/functions/get-person/invocations",
+                       {{"X-Amz-Invocation-Type", type}}, event.dump());
+    CHECK(answer.status == 403);
+    CHECK_FALSE(answer.holds(secret_name));
+  }
+  CHECK(r.bench.metric("porteiro_access_denied_total{principal=\"developer\"}") == 2);
+  const auto told = r.bench.denials();
+  REQUIRE_FALSE(told.empty());
+  CHECK(told.back().find("function:invoke on get-person") != std::string::npos);
+}
+
+TEST_CASE("access: a developer whose role allows it has a function invoked") {
+  Bench bench(Bench::example(
+      {{"developer", {{"role", "tester"}}},
+       {"roles",
+        {{"tester", {{"allow", {{{"do", "function:invoke"}, {"on", "get-trail"}}}}}}}}}));
+  const std::string trail = "/2015-03-31/functions/get-trail/invocations";
+  CHECK(bench.inside("POST", trail, {}, "{}").status == 200);
+  CHECK(bench.inside("POST", "/2015-03-31/functions/get-person/invocations", {}, "{}").status ==
+        403);
+}
+
 TEST_CASE("attack: nothing that anybody can look at holds what a person has told") {
   Registered r;
   REQUIRE(r.bench.ask("GET", "/v1/people/11144477735", lender).holds(secret_name));
