@@ -340,9 +340,8 @@ TEST_CASE("attack: the developer reads base A by having its function invoked") {
                    {"data", {{"path", {{"cpf", token}}}}}};
   for (const char* type : {"RequestResponse", "Event"}) {
     CAPTURE(type);
-    const Answer answer =
-        r.bench.inside("POST", "/2015-03-31/functions/get-person/invocations",
-                       {{"X-Amz-Invocation-Type", type}}, event.dump());
+    const Answer answer = r.bench.inside("POST", "/2015-03-31/functions/get-person/invocations",
+                                         {{"X-Amz-Invocation-Type", type}}, event.dump());
     CHECK(answer.status == 403);
     CHECK_FALSE(answer.holds(secret_name));
   }
@@ -355,8 +354,7 @@ TEST_CASE("attack: the developer reads base A by having its function invoked") {
 TEST_CASE("access: a developer whose role allows it has a function invoked") {
   Bench bench(Bench::example(
       {{"developer", {{"role", "tester"}}},
-       {"roles",
-        {{"tester", {{"allow", {{{"do", "function:invoke"}, {"on", "get-trail"}}}}}}}}}));
+       {"roles", {{"tester", {{"allow", {{{"do", "function:invoke"}, {"on", "get-trail"}}}}}}}}}));
   const std::string trail = "/2015-03-31/functions/get-trail/invocations";
   CHECK(bench.inside("POST", trail, {}, "{}").status == 200);
   CHECK(bench.inside("POST", "/2015-03-31/functions/get-person/invocations", {}, "{}").status ==
