@@ -55,6 +55,7 @@ std::string peer_address(std::string_view peer) {
   address.resize(std::min(address.find('%'), address.size()));  // A zone of this machine.
   in6_addr parsed{};
   if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
+  if (IN6_IS_ADDR_V4MAPPED(&parsed)) return address;  // Each is an address of its own.
   constexpr std::size_t network_bytes = 8;
   std::fill(std::begin(parsed.s6_addr) + network_bytes, std::end(parsed.s6_addr), std::uint8_t{0});
   std::array<char, INET6_ADDRSTRLEN> text{};

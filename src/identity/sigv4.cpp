@@ -69,6 +69,10 @@ Signed<Claim> claim_of_header(const http::Request& request, std::string_view hea
   while (!rest.empty()) {
     std::string_view value = trim(take(rest, ','));
     const std::string_view name = take(value, '=');
+    const bool again = (name == "Credential" && credential) ||
+                       (name == "SignedHeaders" && !claim.signed_headers.empty()) ||
+                       (name == "Signature" && !claim.signature.empty());
+    if (again) return incomplete("The Authorization header has a parameter twice.");
     if (name == "Credential") credential = take_credential(value, claim);
     if (name == "SignedHeaders") claim.signed_headers = value;
     if (name == "Signature") claim.signature = value;
@@ -276,8 +280,11 @@ std::string_view scope_part(std::string_view credential, int number) {
 // The credential's text as the request has it: of the header, or else of the query.
 std::string_view credential_of(const http::Request& request) {
   const std::string_view header = request.header("Authorization");
-  const std::size_t at = header.find("Credential=");
-  if (at != std::string_view::npos) return header.substr(at + 11);
+  std::string_view rest = header.substr(std::min(header.find(' '), header.size()));
+  while (!rest.empty()) {
+    std::string_view value = trim(take(rest, ','));
+    if (take(value, '=') == "Credential") return value;
+  }
   return request.query_value("X-Amz-Credential");
 }
 

@@ -183,6 +183,14 @@ Result<KeyPair::Shared> KeyPair::from_private(KeySpec spec, std::string_view der
   return Shared(new KeyPair(spec, std::unique_ptr<Key>(new Key{std::move(key)})));
 }
 
+bool KeyPair::is_sound() const {
+  if (spec_ == KeySpec::ecc_nist_edwards25519) return true;  // Its public key follows from it.
+  const PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key_->pkey.get(), nullptr));
+  const bool good = EVP_PKEY_check(context.get()) == 1;
+  ERR_clear_error();
+  return good;
+}
+
 Result<KeyPair::Shared> KeyPair::from_public(std::string_view der) {
   prepare();
   const unsigned char* at = bytes(der);
@@ -241,7 +249,10 @@ Result<std::string> KeyPair::sign(SigningAlgorithm algorithm, std::string_view m
            EVP_PKEY_CTX_set_signature_md(context.get(), method(used)) == 1 &&
            EVP_PKEY_sign(context.get(), bytes(signature), &size, bytes(digest), digest.size()) == 1;
   }
-  PORTEIRO_ASSERT(good);
+  if (!good) {
+    ERR_clear_error();
+    return error(Errc::internal, "the key cannot sign");
+  }
   signature.resize(size);
   return signature;
 }
@@ -284,8 +295,10 @@ Result<std::string> KeyPair::encrypt(Digest digest, std::string_view plaintext) 
   const PkeyContext context = oaep(key_->pkey.get(), digest, true);
   std::string out(static_cast<std::size_t>(EVP_PKEY_get_size(key_->pkey.get())), '\0');
   std::size_t size = out.size();
-  PORTEIRO_ASSERT(
-      EVP_PKEY_encrypt(context.get(), bytes(out), &size, bytes(plaintext), plaintext.size()) == 1);
+  if (EVP_PKEY_encrypt(context.get(), bytes(out), &size, bytes(plaintext), plaintext.size()) != 1) {
+    ERR_clear_error();
+    return error(Errc::internal, "the key cannot encrypt");
+  }
   out.resize(size);
   return out;
 }

@@ -30,6 +30,10 @@ class Feed : public Sink {
 // some. nullopt: it is no text.
 std::optional<events::Event> wrapped(const queue::Message& message, std::string_view queue);
 
+// An event that nobody has signed or verified: what it says of who asked, and what for, is worth
+// nothing and is left out. nullopt: it is none.
+std::optional<events::Event> unverified(std::string_view json);
+
 // Deletes the messages of the run. A stale receipt is no error: the message was delivered again
 // meanwhile, to whom it is left.
 void remove_all(queue::Queue& queue, const Run& run);

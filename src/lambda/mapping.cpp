@@ -209,7 +209,7 @@ std::optional<events::Event> Mapping::event_of(const queue::Message& message) co
     bare.correlation = message.trace == Id{} ? message.id : message.trace;
     return bare;
   }
-  if (auto event = events::parse_event(message.body)) return std::move(event).value();
+  if (auto event = unverified(message.body)) return event;
   return wrapped(message, options_.queue);
 }
 

@@ -361,6 +361,35 @@ TEST_CASE("access: a developer whose role allows it has a function invoked") {
         403);
 }
 
+TEST_CASE("attack: who may have a function invoked says what for, and as whose client") {
+  Bench bench(Bench::example(
+      {{"developer", {{"role", "tester"}}},
+       {"roles", {{"tester", {{"allow", {{{"do", "function:invoke"}, {"on", "get-person"}}}}}}}}}));
+  register_ana(bench);
+  const Answer read = bench.ask("GET", "/v1/people/11144477735", lender);
+  REQUIRE(read.holds(secret_name));
+  const std::string token = bench.inside("GET", "/_porteiro/events")
+                                .parsed()
+                                .at("events")
+                                .at(0)
+                                .at("event")
+                                .at("subject");
+  const json event{{"specversion", "1.0"},
+                   {"id", "00000000000000000000000000000001"},
+                   {"source", "/x"},
+                   {"type", "person.requested"},
+                   {"principal", "lender"},
+                   {"purpose", "credit-protection"},
+                   {"data", {{"path", {{"cpf", token}}}}}};
+  const Answer answer =
+      bench.inside("POST", "/2015-03-31/functions/get-person/invocations", {}, event.dump());
+  CHECK(answer.status == 200);  // It was invoked, and got nothing.
+  CHECK_FALSE(answer.holds(secret_name));
+  const auto told = bench.denials();
+  REQUIRE_FALSE(told.empty());
+  CHECK(told.back().find("purpose") != std::string::npos);
+}
+
 TEST_CASE("attack: nothing that anybody can look at holds what a person has told") {
   Registered r;
   REQUIRE(r.bench.ask("GET", "/v1/people/11144477735", lender).holds(secret_name));

@@ -20,6 +20,8 @@ class KeyPair {
   static Shared make(KeySpec spec, const SecretBytes& seed);
   // From PKCS #8 in DER. Errors: corrupt (it is no private key of that spec).
   static Result<Shared> from_private(KeySpec spec, std::string_view der);
+  // Whether a pair that came from outside is one: its numbers fit each other. Slow for RSA.
+  bool is_sound() const;
   // From SubjectPublicKeyInfo in DER: verifies and encrypts only. Errors: corrupt (no key, or of a
   // kind that no spec has).
   static Result<Shared> from_public(std::string_view der);

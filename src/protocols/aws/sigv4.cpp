@@ -26,13 +26,14 @@ const ErrorKind* kind_of(identity::SignatureProblem::Kind kind) {
 
 }  // namespace
 
-Answer<void> verify_signature(const http::Request& request,
-                              const std::vector<Credential>& credentials, Scope scope, Time now) {
+Answer<std::size_t> verify_signature(const http::Request& request,
+                                     const std::vector<Credential>& credentials, Scope scope,
+                                     Time now) {
   const auto verified = identity::verify_signature(
       request, credentials,
       {.region = scope.region, .service = scope.service, .skew_max = skew_max}, now);
   if (!verified) return Failure{kind_of(verified.error().kind), verified.error().text};
-  return ok();
+  return verified.value();
 }
 
 }  // namespace porteiro::protocols::aws

@@ -17,10 +17,12 @@ struct Scope {
   std::string_view region, service;
 };
 
-// Fails when the request is not signed for `scope` by one of `credentials`, or not at this time,
-// or was changed since. The body counts always; X-Amz-Content-SHA256, when sent, has to name it.
-Answer<void> verify_signature(const http::Request& request,
-                              const std::vector<Credential>& credentials, Scope scope, Time now);
+// Which of the credentials it was. Fails when the request is not signed for `scope` by one of
+// `credentials`, or not at this time, or was changed since. The body counts always;
+// X-Amz-Content-SHA256, when sent, has to name it.
+Answer<std::size_t> verify_signature(const http::Request& request,
+                                     const std::vector<Credential>& credentials, Scope scope,
+                                     Time now);
 
 using identity::access_key;
 using identity::scoped_service;

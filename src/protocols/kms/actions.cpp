@@ -10,6 +10,8 @@
 namespace porteiro::protocols::kms_api {
 namespace {
 
+constexpr std::size_t context_bytes_max = 8192;  // AWS KMS, in characters.
+
 // The frequent ones first.
 constexpr Action actions[] = {
     {"Decrypt", decrypt},
@@ -111,6 +113,13 @@ std::optional<std::string> blob(Reader& in, const char* name, std::size_t max) {
 EncryptionContext context_of(Reader& in, const char* name) {
   EncryptionContext context;
   if (auto texts = in.texts(name)) {
+    std::size_t bytes = 0;
+    for (const auto& [key, text] : *texts) bytes += key.size() + text.size();
+    if (bytes > context_bytes_max) {
+      in.fail({&validation, std::string(name) + " is longer than " +
+                                std::to_string(context_bytes_max) + " bytes."});
+      return context;
+    }
     while (!texts->empty()) {
       auto node = texts->extract(texts->begin());
       context.emplace_hint(context.end(), std::move(node.key()), std::move(node.mapped()));

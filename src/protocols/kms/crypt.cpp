@@ -225,6 +225,7 @@ Answer<Done> finish_re_encrypt(Service& service, aws::Writer& out, Side& from, S
   to.key = service.ring().find(to_id);
   if (!text && text.error().code == Errc::invalid) return failure_of(text.error());
   if (!text || from.key == nullptr || to.key == nullptr) return Failure{&bad_ciphertext, ""};
+  PORTEIRO_TRY(service.enabled(*to.key));  // It may have lost its material meanwhile.
   out.base64("CiphertextBlob", to.algorithm.oaep
                                    ? std::string(text.value().view())
                                    : service.ring().seal(*to.key, text.value().view(), to.context));

@@ -138,6 +138,21 @@ Answer<Done> write_grants(Call& call, const Keys& keys, Wanted wanted) {
   return answered;
 }
 
+// Every use that `grant` allows is one that `by` allows.
+bool gives_no_more(const kms::Grant& grant, const kms::Grant& by) {
+  if (!std::includes(by.operations.begin(), by.operations.end(), grant.operations.begin(),
+                     grant.operations.end())) {
+    return false;
+  }
+  if (by.has_equals && !(grant.has_equals && grant.equals == by.equals)) return false;
+  if (!by.has_subset) return true;
+  const EncryptionContext& bound = grant.has_equals ? grant.equals : grant.subset;
+  return std::all_of(by.subset.begin(), by.subset.end(), [&](const auto& pair) {
+    const auto found = bound.find(pair.first);
+    return found != bound.end() && found->second == pair.second;
+  });
+}
+
 }  // namespace
 
 Answer<Done> create_grant(Call& call) {
@@ -146,8 +161,7 @@ Answer<Done> create_grant(Call& call) {
   PORTEIRO_TRY(Key * key, service.key_of(call, "KeyId", Names::no_alias));
   PORTEIRO_TRY(const kms::Grant* by,
                service.allow(call, *key, {.operation = "CreateGrant", .changes = true}));
-  if (by != nullptr && !std::includes(by->operations.begin(), by->operations.end(),
-                                      grant.operations.begin(), grant.operations.end())) {
+  if (by != nullptr && !gives_no_more(grant, *by)) {
     return Failure{&no_access,
                    "Who may create grants by a grant only may give no more than it has."};
   }
@@ -223,7 +237,11 @@ Answer<Done> retire_grant(Call& call) {
   const bool own =
       grant.retiring == who || (grant.grantee == who && grant.operations.contains("RetireGrant"));
   if (!own) {
-    PORTEIRO_TRY(service.allow(call, *key, {.operation = "RetireGrant", .changes = true}));
+    PORTEIRO_TRY(const kms::Grant* by,
+                 service.allow(call, *key, {.operation = "RetireGrant", .changes = true}));
+    if (by != nullptr) {
+      return Failure{&no_access, "A grant lets its grantee retire that grant, and no other."};
+    }
   }
   PORTEIRO_TRY(service.stop_if_dry(call));
   service.ring().remove_grant(*key, *id);

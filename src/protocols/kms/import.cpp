@@ -145,14 +145,26 @@ Answer<Done> import_key_material(Call& call) {
     return Failure{&bad_import_token, "The import token is not valid for this key."};
   }
   const Import import = found->second;
+  const kms::KeySpec spec = key->spec;
   if (import.until <= service.now()) {
     service.imports.erase(found);
     return Failure{&expired_import, "The import token has expired."};
   }
   return service.apart(
-      call, [import, wrapped = std::move(*wrapped)] { return unwrap(import, wrapped); },
-      [&service, id = key->id, until](aws::Writer& out, const Result<kms::SecretBytes>& material)
-          -> Answer<Done> { return finish_import(service, out, id, until, material); });
+      call,
+      [import, spec, wrapped = std::move(*wrapped)]() -> Result<kms::SecretBytes> {
+        PORTEIRO_TRY(kms::SecretBytes material, unwrap(import, wrapped));
+        if (!kms::is_pair(spec)) return material;
+        PORTEIRO_TRY(const auto pair, kms::KeyPair::from_private(spec, material.view()));
+        if (!pair->is_sound()) return error(Errc::corrupt, "the numbers of the key do not fit");
+        return material;
+      },
+      [&service, id = key->id, until, token = *token](
+          aws::Writer& out, const Result<kms::SecretBytes>& material) -> Answer<Done> {
+        auto done = finish_import(service, out, id, until, material);
+        if (done) service.imports.erase(token);
+        return done;
+      });
 }
 
 Answer<Done> delete_imported_key_material(Call& call) {

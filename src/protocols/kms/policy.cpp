@@ -11,7 +11,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t statements_max = 100;  // Ours; 32 KiB of text hold hardly more.
+constexpr std::size_t condition_bytes_max = 2048;  // Of a value; ours.
+constexpr std::size_t statements_max = 100;        // Ours; 32 KiB of text hold hardly more.
 constexpr std::array<std::string_view, 12> operations{"StringEquals",
                                                       "StringNotEquals",
                                                       "StringEqualsIgnoreCase",
@@ -105,6 +106,10 @@ Answer<void> read_conditions(const json& value, PolicyStatement& statement) {
       if (!read_texts(texts, one.values)) {
         return malformed("A Condition of the policy has a value that is no text.");
       }
+      const bool bounded = std::all_of(one.values.begin(), one.values.end(), [](const auto& each) {
+        return each.size() <= condition_bytes_max;
+      });
+      if (!bounded) return malformed("A Condition of the policy has a value that is too long.");
       statement.conditions.push_back(std::move(one));
     }
   }

@@ -57,8 +57,7 @@ Service::Service(Kms::Parts parts_, AwsOptions aws_, KmsOptions options_)
                            "Requests to the KMS service, by action and error.");
 }
 
-Caller Service::caller_of(const http::Request& request, const KmsAsker& who) const {
-  const std::string_view key = aws::access_key(request);
+Caller Service::caller_of(std::string_view key, const KmsAsker& who) const {
   const bool plain = !key.empty() && key.size() <= 128 &&
                      key.find_first_not_of(
                          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -75,10 +74,12 @@ void Service::handle(const http::Request& request, http::Responder respond, cons
   if (request.method != "POST") {
     return refuse({&unknown_operation, "KMS takes only POST."});
   }
+  std::string_view key = aws::access_key(request);
   if (aws.verify_signatures) {
     const auto verified =
         aws::verify_signature(request, aws.credentials, {aws.region, "kms"}, now());
     if (!verified) return refuse(verified.error());
+    key = aws.credentials[verified.value()].access_key;
   }
   std::string_view target = request.header("X-Amz-Target");
   if (target.starts_with(target_prefix)) target.remove_prefix(target_prefix.size());
@@ -98,7 +99,7 @@ void Service::handle(const http::Request& request, http::Responder respond, cons
   body.reserve(reply_reserve);
   body += '{';
   aws::Writer out(body, false);
-  Call call{*this, *pending.action, caller_of(request, who), std::move(in.value()),
+  Call call{*this, *pending.action, caller_of(key, who), std::move(in.value()),
             out,   pending.respond};
   Answer<Done> outcome = call.action.run(call);
   if (outcome && outcome.value().later) return;

@@ -168,7 +168,7 @@ class Service : public std::enable_shared_from_this<Service> {
   void send(Pending pending, const ErrorKind* kind, std::string body);
   void reply(Pending pending, const ErrorKind* kind, std::string body);
   void count(const Action* action, const ErrorKind* error);
-  Caller caller_of(const http::Request& request, const KmsAsker& who) const;
+  Caller caller_of(std::string_view access_key, const KmsAsker& who) const;
   Answer<void> allow_by_role(Call& call, const Key& key, const Wanted& wanted);
   Failure refused(Call& call, const Key& key, std::string_view operation);
 
