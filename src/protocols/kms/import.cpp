@@ -159,12 +159,8 @@ Answer<Done> import_key_material(Call& call) {
         if (!pair->is_sound()) return error(Errc::corrupt, "the numbers of the key do not fit");
         return material;
       },
-      [&service, id = key->id, until, token = *token](
-          aws::Writer& out, const Result<kms::SecretBytes>& material) -> Answer<Done> {
-        auto done = finish_import(service, out, id, until, material);
-        if (done) service.imports.erase(token);
-        return done;
-      });
+      [&service, id = key->id, until](aws::Writer& out, const Result<kms::SecretBytes>& material)
+          -> Answer<Done> { return finish_import(service, out, id, until, material); });
 }
 
 Answer<Done> delete_imported_key_material(Call& call) {
