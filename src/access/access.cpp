@@ -23,8 +23,9 @@ std::string explanation(const Decision& asked, Reason reason) {
     case Reason::allowed:
       return {};
     case Reason::no_role:
-      return "it has no role in the configuration; name one as its \"role\", with " + rule +
-             " among what the role allows";
+      return "it has no role in the configuration; name one as its \"role\" (the developer's: "
+             "\"developer\": {\"role\": …}), with " +
+             rule + " among what the role allows";
     case Reason::action:
       return "its role " + role + " does not allow that action; add " + rule + " to it";
     case Reason::resource:
@@ -153,7 +154,8 @@ Result<void> Guard::check(Decision asked) {
 }
 
 Error Guard::deny(Decision asked, Reason reason) {
-  std::string text = "the function " + std::string(asked.principal);
+  const bool developer = asked.principal == "developer";  // Everybody else is a function.
+  std::string text = developer ? "the developer" : "the function " + std::string(asked.principal);
   text.append(" may not do ").append(asked.action).append(" on ").append(asked.resource);
   text.append(": ").append(explanation(asked, reason));
   asked.allowed = false;

@@ -202,19 +202,24 @@ void Audit::flush() {
   group->head = last_;
   if (file_ == nullptr) return written(*group);
   group->file = file_;
-  group->sync = options_.sync;
   in_flight_ = true;
   in_flight_bytes_ = group->bytes.size();
+  write(group, [this, group] { written(*group); });
+}
+
+// In the order of the calls, off the loop; `done` does not run when the log has gone.
+void Audit::write(const std::shared_ptr<Group>& group, Task done) {
+  group->sync = options_.sync;
   environment_.wrote(Place::disk, group->bytes);
   environment_.offload.run(
       lane_,
       [group] {
-        auto done = group->file->append(group->bytes);
-        if (done && group->sync) done = group->file->sync();
-        if (!done) group->failure = done.error();
+        auto written = group->file->append(group->bytes);
+        if (written && group->sync) written = group->file->sync();
+        if (!written) group->failure = written.error();
       },
-      [this, group, alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) written(*group);
+      [alive = std::weak_ptr(alive_), done = std::move(done)]() mutable {
+        if (!alive.expired()) done();
       });
 }
 
@@ -291,25 +296,15 @@ void Audit::write_checkpoint(const Head& head, std::string line) {
   auto group = std::make_shared<Group>();
   group->bytes = std::move(line);
   group->file = checkpoints_;
-  group->sync = options_.sync;
   group->head = head;
-  environment_.wrote(Place::disk, group->bytes);
-  environment_.offload.run(
-      lane_,
-      [group] {
-        auto done = group->file->append(group->bytes);
-        if (done && group->sync) done = group->file->sync();
-        if (!done) group->failure = done.error();
-      },
-      [this, group, alive = std::weak_ptr(alive_)] {
-        if (alive.expired()) return;
-        signing_ = false;
-        if (group->failure) return fail(*group->failure);
-        ++checkpoints_total_;
-        covered_ = group->head.number;
-        look_for_checkpoint();
-        end_if_closed();
-      });
+  write(group, [this, group] {
+    signing_ = false;
+    if (group->failure) return fail(*group->failure);
+    ++checkpoints_total_;
+    covered_ = group->head.number;
+    look_for_checkpoint();
+    end_if_closed();
+  });
 }
 
 std::vector<std::string> Audit::newest(std::size_t count) const {

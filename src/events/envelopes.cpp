@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/identity/digest.hpp"
 
 namespace porteiro::events {
 namespace {
@@ -61,15 +62,6 @@ std::optional<Signature> parse_signature(std::string_view text) {
   const std::string_view code = text.substr(dot + 1);
   if (code.size() != code_chars) return std::nullopt;
   return Signature{period, code};
-}
-
-bool same(std::string_view a, std::string_view b) {  // In constant time.
-  if (a.size() != b.size()) return false;
-  unsigned char difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference = static_cast<unsigned char>(difference | (a[i] ^ b[i]));
-  }
-  return difference == 0;
 }
 
 }  // namespace
@@ -296,7 +288,8 @@ std::optional<Verdict> Envelopes::verify(const Event& event, std::string_view qu
     return Verdict::forged;
   }
   const auto code = state_->code(*key, event, period);
-  if (!same(to_base64url({code.data(), code.size()}), signature->code)) return Verdict::forged;
+  if (!identity::same_secret(to_base64url({code.data(), code.size()}), signature->code))
+    return Verdict::forged;
   return state_->judge(event.time, event.audience == queue, sent_here);
 }
 

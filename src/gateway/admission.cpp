@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "porteiro/identity/digest.hpp"
+
 namespace porteiro::gateway {
 namespace {
 
@@ -18,11 +20,7 @@ Id half(const std::array<char, 32>& digest) {
 }
 
 bool same(const std::array<char, 32>& a, const std::array<char, 32>& b) {
-  unsigned char difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference = static_cast<unsigned char>(difference | (a[i] ^ b[i]));
-  }
-  return difference == 0;
+  return identity::same_secret({a.data(), a.size()}, {b.data(), b.size()});
 }
 
 Bucket::Bucket(std::uint64_t rate_per_second, std::uint64_t burst)

@@ -139,4 +139,21 @@ void register_ana(Bench& bench) {
   REQUIRE(status.holds("succeeded"));
 }
 
+std::string token_of_ana(Bench& bench) {
+  const json events = bench.inside("GET", "/_porteiro/events").parsed();
+  const std::string token = events.at("events").at(0).at("event").at("subject");
+  REQUIRE(token.starts_with("cpf_"));
+  return token;
+}
+
+json request_for_ana(Bench& bench) {
+  return {{"specversion", "1.0"},
+          {"id", "00000000000000000000000000000001"},
+          {"source", "/x"},
+          {"type", "person.requested"},
+          {"principal", "lender"},
+          {"purpose", "credit-protection"},
+          {"data", {{"path", {{"cpf", token_of_ana(bench)}}}}}};
+}
+
 }  // namespace porteiro::attacks

@@ -70,5 +70,8 @@ inline constexpr std::string_view ana = "11144477735";
 inline constexpr std::string_view secret_name = "Ana Canary Lima";
 // Registers Ana with that name and one debt, and sees that it is done.
 void register_ana(Bench& bench);
+std::string token_of_ana(Bench& bench);  // As the business events of her registration show it.
+// What the gateway makes of a request for her record, but for the signature.
+json request_for_ana(Bench& bench);
 
 }  // namespace porteiro::attacks

@@ -198,9 +198,7 @@ TEST_CASE("attack: another client's idempotency key is used to get its answer") 
 
 TEST_CASE("attack: a token is given in place of the value that it stands for") {
   Registered r;
-  const json events = r.bench.inside("GET", "/_porteiro/events").parsed();
-  const std::string token = events.at("events").at(0).at("event").at("subject");
-  REQUIRE(token.starts_with("cpf_"));
+  const std::string token = token_of_ana(r.bench);
   check_status(r.bench, 400, "GET", "/v1/people/" + token, lender);
 }
 
@@ -326,18 +324,7 @@ TEST_CASE("attack: what the config declares is changed at the inside port") {
 
 TEST_CASE("attack: the developer reads base A by having its function invoked") {
   Registered r;
-  const std::string token = r.bench.inside("GET", "/_porteiro/events")
-                                .parsed()
-                                .at("events")
-                                .at(0)
-                                .at("event")
-                                .at("subject");
-  const json event{{"specversion", "1.0"},
-                   {"id", "00000000000000000000000000000001"},
-                   {"source", "/x"},
-                   {"type", "person.requested"},
-                   {"purpose", "credit-protection"},
-                   {"data", {{"path", {{"cpf", token}}}}}};
+  const json event = request_for_ana(r.bench);
   for (const char* type : {"RequestResponse", "Event"}) {
     CAPTURE(type);
     const Answer answer = r.bench.inside("POST", "/2015-03-31/functions/get-person/invocations",
@@ -368,19 +355,7 @@ TEST_CASE("attack: who may have a function invoked says what for, and as whose c
   register_ana(bench);
   const Answer read = bench.ask("GET", "/v1/people/11144477735", lender);
   REQUIRE(read.holds(secret_name));
-  const std::string token = bench.inside("GET", "/_porteiro/events")
-                                .parsed()
-                                .at("events")
-                                .at(0)
-                                .at("event")
-                                .at("subject");
-  const json event{{"specversion", "1.0"},
-                   {"id", "00000000000000000000000000000001"},
-                   {"source", "/x"},
-                   {"type", "person.requested"},
-                   {"principal", "lender"},
-                   {"purpose", "credit-protection"},
-                   {"data", {{"path", {{"cpf", token}}}}}};
+  const json event = request_for_ana(bench);
   const Answer answer =
       bench.inside("POST", "/2015-03-31/functions/get-person/invocations", {}, event.dump());
   CHECK(answer.status == 200);  // It was invoked, and got nothing.

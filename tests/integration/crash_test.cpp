@@ -4,12 +4,10 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <map>
 #include <set>
-#include <span>
 #include <utility>
 
 #include "integration/process.hpp"
@@ -19,11 +17,6 @@ namespace {
 
 constexpr std::size_t clients = 32;
 constexpr std::size_t movements_max = 80;  // A person; the trail keeps 100.
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 struct Person {
   std::string cpf, name;
@@ -303,22 +296,17 @@ class Inspection {
 }  // namespace
 
 TEST_CASE("crash: after kill -9 every acknowledged command is there, and its effect once") {
-  const std::uint64_t rounds = number_from("PORTEIRO_CRASH_ROUNDS", 20);
   Loop loop;
-  std::uint64_t seed = 0;
-  loop.runtime().entropy().fill(std::as_writable_bytes(std::span(&seed, 1)));
-  seed = number_from("PORTEIRO_CRASH_SEED", seed % 1'000'000);
-  std::cout << "crash: seed " << seed << ", " << rounds << " rounds\n";
-  INFO("to see it again: PORTEIRO_CRASH_SEED=", seed, " PORTEIRO_CRASH_ROUNDS=", rounds,
-       " ctest -L crash --output-on-failure");
+  const CrashRounds rounds = crash_rounds(loop, "crash_test", 20);
+  INFO(rounds.replay());
 
   TemporaryDirectory directory;
   const std::string data = directory.path("data");
   World world;
   std::size_t acknowledged = 0;
-  for (std::uint64_t round = 0; round < rounds; ++round) {
+  for (std::uint64_t round = 0; round < rounds.count; ++round) {
     CAPTURE(round);
-    Random random = Random(seed).fork(round);
+    Random random = Random(rounds.seed).fork(round);
     const bool power = round % 4 == 3;
     const bool small = round % 2 == 1;  // The log is replaced by snapshots under load.
     Instance::Setup setup;
@@ -341,7 +329,7 @@ TEST_CASE("crash: after kill -9 every acknowledged command is there, and its eff
       acknowledged += load.acknowledged();
     }
     Instance porteiro(loop, setup);
-    const bool last = round + 1 == rounds;
+    const bool last = round + 1 == rounds.count;
     Inspection inspection(porteiro, world, last ? 0 : first);  // In the end all that ever was.
     inspection.retry();
     inspection.all_succeed();
@@ -353,7 +341,7 @@ TEST_CASE("crash: after kill -9 every acknowledged command is there, and its eff
   }
   std::cout << "crash: " << acknowledged << " of " << world.commands.size()
             << " commands were acknowledged before the kill\n";
-  CHECK(acknowledged >= rounds);
+  CHECK(acknowledged >= rounds.count);
 }
 
 }  // namespace porteiro::integration

@@ -3,10 +3,8 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
-#include <cstdlib>
 #include <deque>
 #include <iostream>
-#include <span>
 
 #include "integration/process.hpp"
 
@@ -14,11 +12,6 @@ namespace porteiro::integration {
 namespace {
 
 constexpr std::size_t clients = 12;
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 http::ClientRequest kms(const Instance& porteiro, const std::string& action, const json& body) {
   http::ClientRequest request;
@@ -135,19 +128,14 @@ void check(Instance& porteiro, const Known& key) {
 }  // namespace
 
 TEST_CASE("kms crash: after kill -9 all that was acknowledged is there") {
-  const std::uint64_t rounds = number_from("PORTEIRO_CRASH_ROUNDS", 8);
   Loop loop;
-  std::uint64_t seed = 0;
-  loop.runtime().entropy().fill(std::as_writable_bytes(std::span(&seed, 1)));
-  seed = number_from("PORTEIRO_CRASH_SEED", seed % 1'000'000);
-  std::cout << "kms crash: seed " << seed << ", " << rounds << " rounds\n";
-  INFO("to see it again: PORTEIRO_CRASH_SEED=", seed, " PORTEIRO_CRASH_ROUNDS=", rounds,
-       " ctest -L crash --output-on-failure");
+  const CrashRounds rounds = crash_rounds(loop, "kms_crash_test", 8);
+  INFO(rounds.replay());
   TemporaryDirectory directory;
   std::size_t acknowledged = 0;
-  for (std::uint64_t round = 0; round < rounds; ++round) {
+  for (std::uint64_t round = 0; round < rounds.count; ++round) {
     CAPTURE(round);
-    Random random = Random(seed).fork(round);
+    Random random = Random(rounds.seed).fork(round);
     Instance::Setup setup;
     setup.arguments = {"--data", directory.path("data")};
     setup.config = directory.path("config.json");
@@ -168,7 +156,7 @@ TEST_CASE("kms crash: after kill -9 all that was acknowledged is there") {
     porteiro.kill();
   }
   std::cout << "kms crash: " << acknowledged << " requests were acknowledged\n";
-  CHECK(acknowledged >= rounds);
+  CHECK(acknowledged >= rounds.count);
 }
 
 }  // namespace porteiro::integration

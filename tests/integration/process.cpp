@@ -15,7 +15,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
+#include <span>
+#include <utility>
 
 extern char** environ;
 
@@ -312,6 +315,25 @@ void Instance::stop() {
 void Instance::kill() {
   process_->signal(SIGKILL);
   REQUIRE(process_->wait() == -SIGKILL);
+}
+
+std::string CrashRounds::replay() const {
+  return "to see it again: PORTEIRO_CRASH_SEED=" + std::to_string(seed) +
+         " PORTEIRO_CRASH_ROUNDS=" + std::to_string(count) + " ctest --test-dir build -R '^" +
+         test + "$' --output-on-failure";
+}
+
+CrashRounds crash_rounds(Loop& loop, std::string test, std::uint64_t usual) {
+  const auto from_environment = [](const char* variable, std::uint64_t otherwise) {
+    const char* text = std::getenv(variable);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+  };
+  std::uint64_t chosen = 0;
+  loop.runtime().entropy().fill(std::as_writable_bytes(std::span(&chosen, 1)));
+  const CrashRounds rounds{std::move(test), from_environment("PORTEIRO_CRASH_ROUNDS", usual),
+                           from_environment("PORTEIRO_CRASH_SEED", chosen % 1'000'000)};
+  std::cout << rounds.test << ": " << rounds.count << " rounds, seed " << rounds.seed << "\n";
+  return rounds;
 }
 
 std::string cpf_of(std::uint64_t nine_digits) {

@@ -148,6 +148,16 @@ class Instance {
 
 Reply to_reply(const http::Response& response);
 
+// How many rounds a crash test has, and the seed of them all.
+struct CrashRounds {
+  std::string test;
+  std::uint64_t count, seed;
+  std::string replay() const;  // Says how to have the same rounds again.
+};
+// From PORTEIRO_CRASH_ROUNDS and PORTEIRO_CRASH_SEED; or the `usual` number, and a seed by chance.
+// Tells them on stdout.
+CrashRounds crash_rounds(Loop& loop, std::string test, std::uint64_t usual);
+
 std::string cpf_of(std::uint64_t nine_digits);  // With its check digits.
 json person(const std::string& cpf, const std::string& name);
 json movement(const std::string& transaction_id, std::int64_t cents);

@@ -8,7 +8,6 @@
 #include <deque>
 #include <iostream>
 #include <map>
-#include <span>
 
 #include "integration/process.hpp"
 
@@ -17,11 +16,6 @@ namespace {
 
 constexpr std::size_t clients = 24;  // Each has a group of its own in the FIFO queue.
 constexpr std::size_t page = 100;    // Messages of one look.
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 struct Sent {
   std::string body;
@@ -262,19 +256,14 @@ void make_queues(Instance& porteiro) {
 }  // namespace
 
 TEST_CASE("sqs crash: after kill -9 each message is where SQS would have it") {
-  const std::uint64_t rounds = number_from("PORTEIRO_CRASH_ROUNDS", 20);
   Loop loop;
-  std::uint64_t seed = 0;
-  loop.runtime().entropy().fill(std::as_writable_bytes(std::span(&seed, 1)));
-  seed = number_from("PORTEIRO_CRASH_SEED", seed % 1'000'000);
-  std::cout << "sqs crash: seed " << seed << ", " << rounds << " rounds\n";
-  INFO("to see it again: PORTEIRO_CRASH_SEED=", seed, " PORTEIRO_CRASH_ROUNDS=", rounds,
-       " ctest -L crash --output-on-failure");
+  const CrashRounds rounds = crash_rounds(loop, "sqs_crash_test", 20);
+  INFO(rounds.replay());
   TemporaryDirectory directory;
   World world;
-  for (std::uint64_t round = 0; round < rounds; ++round) {
+  for (std::uint64_t round = 0; round < rounds.count; ++round) {
     CAPTURE(round);
-    Random random = Random(seed).fork(round);
+    Random random = Random(rounds.seed).fork(round);
     Instance::Setup setup;
     setup.arguments = {"--data", directory.path("data")};
     setup.config = directory.path("config.json");
@@ -308,7 +297,7 @@ TEST_CASE("sqs crash: after kill -9 each message is where SQS would have it") {
     porteiro.kill();
   }
   std::cout << "sqs crash: " << world.acknowledged << " sends and deletes were acknowledged\n";
-  CHECK(world.acknowledged >= rounds);
+  CHECK(world.acknowledged >= rounds.count);
 }
 
 }  // namespace porteiro::integration

@@ -10,13 +10,11 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <set>
-#include <span>
 #include <sstream>
 
 #include "integration/process.hpp"
@@ -53,11 +51,6 @@ exports.handler = async (event) => {
   return { batchItemFailures };
 };
 )";
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 struct Running {
   pid_t pid = 0, parent = 0;
@@ -448,14 +441,9 @@ void make_function(Instance& porteiro, const std::string& done_file) {
 }  // namespace
 
 TEST_CASE("worker crash: nothing is lost, and no process is left") {
-  const std::uint64_t rounds = number_from("PORTEIRO_CRASH_ROUNDS", 20);
   Loop loop;
-  std::uint64_t seed = 0;
-  loop.runtime().entropy().fill(std::as_writable_bytes(std::span(&seed, 1)));
-  seed = number_from("PORTEIRO_CRASH_SEED", seed % 1'000'000);
-  std::cout << "worker crash: seed " << seed << ", " << rounds << " rounds\n";
-  INFO("to see it again: PORTEIRO_CRASH_SEED=", seed, " PORTEIRO_CRASH_ROUNDS=", rounds,
-       " ctest -R worker_crash_test --output-on-failure");
+  const CrashRounds rounds = crash_rounds(loop, "worker_crash_test", 20);
+  INFO(rounds.replay());
   adopt_orphans();
   TemporaryDirectory directory;
   const std::string done_file = directory.path("done");
@@ -466,12 +454,12 @@ TEST_CASE("worker crash: nothing is lost, and no process is left") {
   setup.config = directory.path("config.json");
   write_file(setup.config, config_of(done_file).dump());
   World world(loop);
-  for (std::uint64_t round = 0; round < rounds; ++round) {
+  for (std::uint64_t round = 0; round < rounds.count; ++round) {
     CAPTURE(round);
-    Random random = Random(seed).fork(round);
+    Random random = Random(rounds.seed).fork(round);
     Instance porteiro(loop, setup);
     if (round == 0) make_function(porteiro, done_file);
-    const bool look = round + 1 == rounds || round % check_rounds == check_rounds - 1;
+    const bool look = round + 1 == rounds.count || round % check_rounds == check_rounds - 1;
     const bool kill = !look && random.chance(500'000);
     Load load(porteiro, world, random);
     load.run(std::chrono::milliseconds(random.between(100, 400)), kill);
@@ -486,8 +474,8 @@ TEST_CASE("worker crash: nothing is lost, and no process is left") {
   }
   std::cout << "worker crash: " << world.numbers << " events, " << world.accepted
             << " of them accepted to be done later; " << world.killed << " workers were killed\n";
-  CHECK(world.accepted >= rounds);
-  CHECK(world.killed >= rounds);
+  CHECK(world.accepted >= rounds.count);
+  CHECK(world.killed >= rounds.count);
 }
 
 }  // namespace porteiro::integration

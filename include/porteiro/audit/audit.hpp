@@ -74,6 +74,7 @@ class Audit final : public access::Recorder {
   void tell_lost();
   void flush_soon();
   void flush();
+  void write(const std::shared_ptr<Group>& group, Task done);
   void written(const Group& group);
   void fail(const Error& reason);
   void look_for_checkpoint();

@@ -52,7 +52,7 @@ Service::Service(Kms::Parts parts_, AwsOptions aws_, KmsOptions options_)
       options(options_),
       key_arn_(aws::to_text({"kms", aws.region, aws.account, "key/"})),
       request_ids_(seed_of(parts.environment.entropy)),
-      counters_(actions_count + 1) {
+      counts_(parts.telemetry, "porteiro_kms_requests_total", actions_count + 1) {
   parts.telemetry.describe("porteiro_kms_requests_total",
                            "Requests to the KMS service, by action and error.");
 }
@@ -187,28 +187,9 @@ void Service::reply(Pending pending, const ErrorKind* kind, std::string body) {
 }
 
 void Service::count(const Action* action, const ErrorKind* error) {
-  Counters& counters = counters_[action == nullptr ? actions_count : number_of(*action)];
-  if (error == nullptr && counters.good != nullptr) {
-    ++*counters.good;
-    return;
-  }
-  for (const auto& [kind, counter] : counters.bad) {
-    if (kind != error) continue;
-    ++*counter;
-    return;
-  }
-  std::string_view name = error == nullptr ? std::string_view() : error->type;
-  name = name.substr(name.find('#') + 1);
-  std::string labels = "action=\"";
-  labels.append(action == nullptr ? std::string_view() : action->name).append("\",error=\"");
-  labels.append(name).append("\"");
-  std::uint64_t& counter = parts.telemetry.counter("porteiro_kms_requests_total", labels);
-  ++counter;
-  if (error == nullptr) {
-    counters.good = &counter;
-  } else {
-    counters.bad.emplace_back(error, &counter);
-  }
+  const std::string_view code = error == nullptr ? std::string_view() : aws::bare_type(*error);
+  if (action == nullptr) return counts_.add(actions_count, {}, error, code);
+  counts_.add(number_of(*action), action->name, error, code);
 }
 
 Answer<void> Service::begin(Call& call, Op op, const Key* key) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "porteiro/protocols/kms.hpp"
+#include "protocols/aws/counts.hpp"
 #include "protocols/aws/reader.hpp"
 #include "protocols/aws/writer.hpp"
 #include "protocols/kms/errors.hpp"
@@ -157,10 +158,6 @@ class Service : public std::enable_shared_from_this<Service> {
     http::Responder respond;
     std::optional<kms::Kms::Ticket> ticket;
   };
-  struct Counters {
-    std::uint64_t* good = nullptr;
-    std::vector<std::pair<const ErrorKind*, std::uint64_t*>> bad;
-  };
 
   Answer<Offload::Lane> admit(bool slow);
   Pending postpone(Call& call);
@@ -174,7 +171,7 @@ class Service : public std::enable_shared_from_this<Service> {
 
   std::string key_arn_;  // "arn:aws:kms:us-east-1:000000000000:key/".
   Random request_ids_;
-  std::vector<Counters> counters_;  // By action; the last: requests for no known action.
+  aws::Counts counts_;  // The last action: requests for none that is known.
   std::map<Id, std::pair<std::string, Policy>> policies_;
   std::optional<Offload::Lane> quick_, slow_;
   std::size_t jobs_ = 0, waiting_ = 0;

@@ -103,7 +103,7 @@ Service::Service(Environment& environment_, journal::Journal& journal,
       journal_(journal),
       telemetry_(telemetry),
       request_ids_(seed_of(environment_.entropy)),
-      counters_(actions_count + 1) {
+      counts_(telemetry, "porteiro_sqs_requests_total", actions_count + 1) {
   telemetry_.describe("porteiro_sqs_requests_total", "Requests to SQS, by action and error code.");
 }
 
@@ -297,28 +297,10 @@ void Service::refuse(const Action* action, bool xml, const Failure& failure,
 }
 
 void Service::count(const Action* action, const ErrorKind* error) {
-  Counters& counters = counters_[action == nullptr ? actions_count : number_of(*action)];
-  if (error == nullptr && counters.good != nullptr) {
-    ++*counters.good;
-    return;
-  }
-  for (const auto& [kind, counter] : counters.bad) {
-    if (kind != error) continue;
-    ++*counter;
-    return;
-  }
   std::string_view code = error == nullptr ? std::string_view() : error->query_code;
-  if (error != nullptr && code.empty()) code = error->type.substr(error->type.find('#') + 1);
-  const std::string_view name = action == nullptr ? std::string_view() : action->name;
-  std::string labels = "action=\"";
-  labels.append(name).append("\",error=\"").append(code).append("\"");
-  std::uint64_t& counter = telemetry_.counter("porteiro_sqs_requests_total", labels);
-  ++counter;
-  if (error == nullptr) {
-    counters.good = &counter;
-  } else {
-    counters.bad.emplace_back(error, &counter);
-  }
+  if (error != nullptr && code.empty()) code = aws::bare_type(*error);
+  if (action == nullptr) return counts_.add(actions_count, {}, error, code);
+  counts_.add(number_of(*action), action->name, error, code);
 }
 
 Answer<Done> Service::poll(Call& call, queue::Queue& queue, queue::ReceiveRequest request,

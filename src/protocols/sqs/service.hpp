@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "porteiro/protocols/sqs.hpp"
+#include "protocols/aws/counts.hpp"
 #include "protocols/aws/digest.hpp"
 #include "protocols/aws/form.hpp"
 #include "protocols/aws/writer.hpp"
@@ -89,10 +90,6 @@ class Service : public std::enable_shared_from_this<Service> {
     bool fifo = false;
     bool xml = false;
   };
-  struct Counters {
-    std::uint64_t* good = nullptr;
-    std::vector<std::pair<const ErrorKind*, std::uint64_t*>> bad;
-  };
 
   void serve(const http::Request& request, http::Responder respond);
   Answer<const Action*> read(const http::Request& request, bool json);
@@ -114,7 +111,7 @@ class Service : public std::enable_shared_from_this<Service> {
   std::uint64_t last_poll_ = 0;
   std::size_t durable_waits_ = 0;
   bool stopped_ = false;
-  std::vector<Counters> counters_;  // By action; the last: requests for no known action.
+  aws::Counts counts_;  // The last action: requests for none that is known.
 };
 
 // What a queue's refusal is called here.
