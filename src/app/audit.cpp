@@ -78,7 +78,7 @@ Signatures check_signatures(runtime::Runtime& runtime, const std::string& direct
   return out;
 }
 
-Outcome complain(const Error& problem) {
+Outcome unreadable(const Error& problem) {
   std::cerr << "porteiro: " << problem.detail << "\n";
   return Outcome::environment;
 }
@@ -91,7 +91,7 @@ Outcome audit_verify(const AuditArguments& arguments) {
   const std::string& directory = arguments.directory;
   const auto report =
       audit::verify(files, log_folder(files, directory), told_head(files, directory));
-  if (!report) return complain(report.error());
+  if (!report) return unreadable(report.error());
   const Signatures signatures = check_signatures(*runtime, directory, report.value().checkpoints);
   std::optional<audit::Finding> finding = report.value().finding;
   if (!finding && signatures.bad) {
@@ -151,7 +151,7 @@ Outcome audit_show(const AuditArguments& arguments) {
     std::cout << "\n";
     return true;
   });
-  return read ? Outcome::pass : complain(read.error());
+  return read ? Outcome::pass : unreadable(read.error());
 }
 
 }  // namespace porteiro::app

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/base/time.hpp"
 
 namespace porteiro {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
 }
@@ -87,7 +87,7 @@ std::string email(std::string_view text) {
   return lowered(text);
 }
 
-std::string digits(std::string_view text) {
+std::string only_digits(std::string_view text) {
   return all_digits(text) ? std::string(text) : std::string();
 }
 
@@ -102,7 +102,7 @@ constexpr std::array<Format, 6> formats{
      {"date", date, "a date: YYYY-MM-DD"},
      {"date-time", date_time, "a date and time of RFC 3339, such as 2026-03-01T12:00:00Z"},
      {"email", email, "an e-mail address: name@domain"},
-     {"digits", digits, "a text of digits"}}};
+     {"digits", only_digits, "a text of digits"}}};
 
 const Format* find(std::string_view name) {
   for (const Format& format : formats) {

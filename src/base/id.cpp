@@ -8,7 +8,7 @@
 namespace porteiro {
 namespace {
 
-constexpr char digits[] = "0123456789abcdef";
+constexpr char id_digits[] = "0123456789abcdef";
 
 int digit_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -33,8 +33,8 @@ Id make_id(Entropy& entropy) {
 void append_text(std::string& out, Id id) {
   std::array<char, 32> text;
   for (std::size_t i = 0; i < 16; ++i) {
-    text[15 - i] = digits[(id.high >> (4 * i)) & 15];
-    text[31 - i] = digits[(id.low >> (4 * i)) & 15];
+    text[15 - i] = id_digits[(id.high >> (4 * i)) & 15];
+    text[31 - i] = id_digits[(id.low >> (4 * i)) & 15];
   }
   out.append(text.data(), text.size());
 }

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t listed_max = 16;
+constexpr std::size_t names_listed_max = 16;
 constexpr std::ptrdiff_t first_weight = 100;  // More than a branch has required members.
 constexpr const char* type_names[][2] = {{"object", "an object"}, {"array", "a list"},
                                          {"string", "a string"},  {"integer", "a whole number"},
@@ -288,7 +288,7 @@ std::string unknown_name(const std::string& name, const json& properties, std::s
   for (const auto& [each, schema] : properties.items()) names.push_back(each);
   near = nearest(name, names);
   if (!near.empty()) return "unknown name; did you mean " + in_quotes(near) + "?";
-  if (names.empty() || names.size() > listed_max) return "unknown name";
+  if (names.empty() || names.size() > names_listed_max) return "unknown name";
   return "unknown name; known here: " + listed(names, "and");
 }
 

@@ -9,9 +9,9 @@
 namespace porteiro::config {
 namespace {
 
-using json = nlohmann::ordered_json;  // The schema's own order.
+using Schema = nlohmann::ordered_json;  // In its own order.
 
-const json* find(const json& object, const char* name) {
+const Schema* find(const Schema& object, const char* name) {
   const auto found = object.find(name);
   return found == object.end() ? nullptr : &*found;
 }
@@ -27,7 +27,7 @@ std::string in_cell(std::string text) {
 
 class Reference {
  public:
-  explicit Reference(const json& root) : root_(root) {}
+  explicit Reference(const Schema& root) : root_(root) {}
 
   std::string render() {
     out_ = "# " + text(root_, "title") + "\n\n" + text(root_, "description") + "\n\n" +
@@ -51,8 +51,8 @@ class Reference {
     std::string pointer, type, bounds, usual, what;
   };
 
-  static std::string text(const json& schema, const char* name) {
-    const json* found = find(schema, name);
+  static std::string text(const Schema& schema, const char* name) {
+    const Schema* found = find(schema, name);
     return found == nullptr ? std::string() : found->get<std::string>();
   }
 
@@ -61,37 +61,37 @@ class Reference {
     return "config/schema/" + id.substr(id.rfind('/') + 1);
   }
 
-  static bool required(const json& schema, const std::string& name) {
-    const json* names = find(schema, "required");
+  static bool required(const Schema& schema, const std::string& name) {
+    const Schema* names = find(schema, "required");
     return names != nullptr && std::find(names->begin(), names->end(), name) != names->end();
   }
 
-  const json& target(const json& schema) const {
-    const json* reference = find(schema, "$ref");
+  const Schema& target(const Schema& schema) const {
+    const Schema* reference = find(schema, "$ref");
     if (reference == nullptr) return schema;
     return root_.at("definitions").at(reference->get<std::string>().substr(14));
   }
 
   // Definitions with members of their own have a section; simple ones stand where they are used.
-  static bool has_section(const json& schema) {
+  static bool has_section(const Schema& schema) {
     if (find(schema, "properties") != nullptr) return true;
-    const json* branches = find(schema, "oneOf");
+    const Schema* branches = find(schema, "oneOf");
     if (branches == nullptr) return false;
-    return std::any_of(branches->begin(), branches->end(), [](const json& each) {
+    return std::any_of(branches->begin(), branches->end(), [](const Schema& each) {
       return find(each, "properties") != nullptr || find(each, "$ref") != nullptr;
     });
   }
 
-  void section(const std::string& pointer, const json& schema, bool needed) {
+  void section(const std::string& pointer, const Schema& schema, bool needed) {
     out_ += "\n## " + pointer.substr(1) + "\n\n";
     std::vector<Row> rows;
     field(rows, pointer, schema, needed);
     table(rows);
   }
 
-  void definition(const std::string& name, const json& schema) {
+  void definition(const std::string& name, const Schema& schema) {
     out_ += "\n## Definition: " + name + "\n\n" + text(schema, "description") + "\n";
-    const json* branches = find(schema, "oneOf");
+    const Schema* branches = find(schema, "oneOf");
     if (branches == nullptr || find(schema, "properties") != nullptr) {
       std::vector<Row> rows;
       members(rows, "", schema);
@@ -100,10 +100,10 @@ class Reference {
       table(rows);
       return;
     }
-    for (const json& branch : *branches) alternative(branch, *branches);
+    for (const Schema& branch : *branches) alternative(branch, *branches);
   }
 
-  void alternative(const json& given, const json& all) {
+  void alternative(const Schema& given, const Schema& all) {
     if (find(given, "properties") == nullptr) {
       out_ += "\n- " + type_of(given) + ": " + description(given) + "\n";
       return;
@@ -116,62 +116,62 @@ class Reference {
   }
 
   // What tells an alternative from the others: a member's value, or the members only it requires.
-  std::string heading(const json& branch, const json& all) const {
+  std::string heading(const Schema& branch, const Schema& all) const {
     for (const auto& [name, each] : branch.at("properties").items()) {
-      if (const json* only = find(each, "const")) {
+      if (const Schema* only = find(each, "const")) {
         return "**" + code("\"" + name + "\": " + only->dump()) + "** " + description(each);
       }
     }
     std::vector<std::string> names;
-    for (const json& name : branch.at("required")) {
+    for (const Schema& name : branch.at("required")) {
       const auto& text = name.get_ref<const std::string&>();
-      const auto requires_it = [&](const json& other) { return required(other, text); };
+      const auto requires_it = [&](const Schema& other) { return required(other, text); };
       if (!std::all_of(all.begin(), all.end(), requires_it)) names.push_back(code(text));
     }
     return "**With " + listed(names, "and") + "**";
   }
 
   // "Has one of `a`, `b`."
-  void choices(const json& schema) {
+  void choices(const Schema& schema) {
     for (const char* keyword : {"oneOf", "anyOf"}) {
-      const json* list = find(schema, keyword);
+      const Schema* list = find(schema, keyword);
       if (list == nullptr) continue;
       std::vector<std::string> names;
-      for (const json& each : *list) names.push_back(code(each.at("required")[0]));
+      for (const Schema& each : *list) names.push_back(code(each.at("required")[0]));
       out_ += std::string("Has ") + (keyword[0] == 'o' ? "one of " : "at least one of ") +
               listed(names, "and") + ".\n\n";
     }
   }
 
-  static bool has_reference(const json& schema) { return find(schema, "$ref") != nullptr; }
+  static bool has_reference(const Schema& schema) { return find(schema, "$ref") != nullptr; }
 
-  std::string description(const json& schema) const {
+  std::string description(const Schema& schema) const {
     const std::string own = text(schema, "description");
     return own.empty() ? text(target(schema), "description") : own;
   }
 
-  void field(std::vector<Row>& rows, const std::string& pointer, const json& given, bool needed) {
-    const json& schema = target(given);
-    const json* usual = find(given, "default");
+  void field(std::vector<Row>& rows, const std::string& pointer, const Schema& given, bool needed) {
+    const Schema& schema = target(given);
+    const Schema* usual = find(given, "default");
     if (usual == nullptr) usual = find(schema, "default");
     Row row{code(pointer), type_of(given), bounds(schema), "", description(given)};
     if (usual != nullptr && !usual->is_object()) row.usual = code(usual->dump());
     if (needed) row.usual = "required";
-    if (const json* source = find(given, "x-source"))
+    if (const Schema* source = find(given, "x-source"))
       row.usual += " (" + source->get<std::string>() + ")";
     rows.push_back(std::move(row));
     if (!has_reference(given) || !has_section(schema)) children(rows, pointer, schema);
   }
 
-  void children(std::vector<Row>& rows, const std::string& pointer, const json& schema) {
+  void children(std::vector<Row>& rows, const std::string& pointer, const Schema& schema) {
     members(rows, pointer, schema);
-    const json* others = find(schema, "additionalProperties");
+    const Schema* others = find(schema, "additionalProperties");
     if (others != nullptr && others->is_object()) item(rows, pointer + "/*", *others);
-    if (const json* items = find(schema, "items")) item(rows, pointer + "/*", *items);
+    if (const Schema* items = find(schema, "items")) item(rows, pointer + "/*", *items);
   }
 
   // What a map or a list holds: a row only when there is something to say of it.
-  void item(std::vector<Row>& rows, const std::string& pointer, const json& schema) {
+  void item(std::vector<Row>& rows, const std::string& pointer, const Schema& schema) {
     if (has_reference(schema) || find(schema, "properties") == nullptr) {
       field(rows, pointer, schema, false);
     } else {
@@ -179,8 +179,8 @@ class Reference {
     }
   }
 
-  void members(std::vector<Row>& rows, const std::string& pointer, const json& schema) {
-    const json* properties = find(schema, "properties");
+  void members(std::vector<Row>& rows, const std::string& pointer, const Schema& schema) {
+    const Schema* properties = find(schema, "properties");
     if (properties == nullptr) return;
     for (const auto& [name, each] : properties->items()) {
       if (find(each, "const") != nullptr && pointer.empty()) continue;  // Says the heading.
@@ -189,20 +189,20 @@ class Reference {
     }
   }
 
-  std::string type_of(const json& given) {
-    const json& schema = target(given);
+  std::string type_of(const Schema& given) {
+    const Schema& schema = target(given);
     if (has_reference(given) && has_section(schema)) {
       const std::string name = given.at("$ref").get<std::string>().substr(14);
       if (std::find(shared_.begin(), shared_.end(), name) == shared_.end()) shared_.push_back(name);
       return "[" + name + "](#definition-" + name + ")";
     }
-    if (const json* only = find(schema, "const")) return code(only->dump());
-    if (const json* branches = find(schema, "oneOf"); branches && !find(schema, "type")) {
+    if (const Schema* only = find(schema, "const")) return code(only->dump());
+    if (const Schema* branches = find(schema, "oneOf"); branches && !find(schema, "type")) {
       std::vector<std::string> types;
-      for (const json& each : *branches) types.push_back(type_of(each));
+      for (const Schema& each : *branches) types.push_back(type_of(each));
       return listed(types, "or");
     }
-    if (const json* format = find(schema, "format")) return format->get<std::string>();
+    if (const Schema* format = find(schema, "format")) return format->get<std::string>();
     if (find(schema, "x-names") != nullptr) return "name";
     const std::string type = find(schema, "type") == nullptr ? "any" : text(schema, "type");
     if (type == "array") return "list";
@@ -210,23 +210,23 @@ class Reference {
     return type == "integer" ? "int" : type == "boolean" ? "bool" : type;
   }
 
-  static bool map(const json& schema) {
-    const json* others = find(schema, "additionalProperties");
+  static bool map(const Schema& schema) {
+    const Schema* others = find(schema, "additionalProperties");
     return others != nullptr && others->is_object();
   }
 
-  static std::string range(const json& schema, const char* low, const char* high) {
-    const auto shown = [](const json& bound) {
+  static std::string range(const Schema& schema, const char* low, const char* high) {
+    const auto shown = [](const Schema& bound) {
       return bound.is_string() ? bound.get<std::string>() : bound.dump();
     };
-    const json* least = find(schema, low);
-    const json* most = find(schema, high);
+    const Schema* least = find(schema, low);
+    const Schema* most = find(schema, high);
     if (least != nullptr && most != nullptr) return shown(*least) + " to " + shown(*most);
     if (least != nullptr) return "at least " + shown(*least);
     return most == nullptr ? std::string() : "at most " + shown(*most);
   }
 
-  std::string bounds(const json& schema) const {
+  std::string bounds(const Schema& schema) const {
     std::vector<std::string> parts;
     const auto add = [&](std::string part, const char* unit) {
       if (!part.empty()) parts.push_back(std::move(part) + unit);
@@ -237,22 +237,22 @@ class Reference {
     add(range(schema, "x-minimum", "x-maximum"), "");
     add(range(schema, "minLength", "maxLength"), " characters");
     add(range(schema, "minItems", "maxItems"), " items");
-    if (const json* values = find(schema, "enum")) {
+    if (const Schema* values = find(schema, "enum")) {
       std::vector<std::string> shown;
-      for (const json& each : *values) shown.push_back(code(each.get<std::string>()));
+      for (const Schema& each : *values) shown.push_back(code(each.get<std::string>()));
       parts.push_back(listed(shown, "or"));
     }
-    if (const json* places = find(schema, "x-names")) parts.push_back("of " + places_of(*places));
-    if (const json* examples = find(schema, "examples"))
+    if (const Schema* places = find(schema, "x-names")) parts.push_back("of " + places_of(*places));
+    if (const Schema* examples = find(schema, "examples"))
       parts.push_back("such as " + code(examples->front().get<std::string>()));
     std::string out;
     for (const std::string& part : parts) out += (out.empty() ? "" : "; ") + part;
     return out;
   }
 
-  static std::string places_of(const json& places) {
+  static std::string places_of(const Schema& places) {
     std::vector<std::string> shown;
-    const auto add = [&](const json& place) {
+    const auto add = [&](const Schema& place) {
       const std::string text = place.get<std::string>();
       const bool relative = text[0] >= '0' && text[0] <= '9';
       if (!relative) shown.push_back(code(text));
@@ -273,7 +273,7 @@ class Reference {
     }
   }
 
-  const json& root_;
+  const Schema& root_;
   std::string out_;
   std::vector<std::string> shared_;  // Definitions with a section, in the order of their first use.
 };
@@ -281,7 +281,7 @@ class Reference {
 }  // namespace
 
 std::string reference(std::string_view schema) {
-  const json root = json::parse(schema, nullptr, false);
+  const Schema root = Schema::parse(schema, nullptr, false);
   PORTEIRO_ASSERT(root.is_object());
   return Reference(root).render();
 }

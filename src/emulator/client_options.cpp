@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "emulator/members.hpp"
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::emulator {
@@ -12,27 +13,20 @@ namespace {
 using config::below;
 using nlohmann::json;
 
-std::string text(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found == object.end() ? std::string() : found->get<std::string>();
-}
-
-std::string below_directory(const std::string& directory, const std::string& path) {
-  return path.starts_with('/') ? path : directory + "/" + path;
-}
-
 gateway::Client read_client(const std::string& name, const json& described) {
-  gateway::Client client{name, text(described, "api_key"),
+  gateway::Client client{name, text_or_empty(described, "api_key"),
                          described.at("scopes").get<std::vector<std::string>>()};
   if (const auto signer = described.find("sigv4"); signer != described.end()) {
-    client.signer = identity::Credential{text(*signer, "access_key"), text(*signer, "secret")};
+    client.signer = identity::Credential{text_or_empty(*signer, "access_key"),
+                                         text_or_empty(*signer, "secret")};
   }
   if (const auto token = described.find("jwt"); token != described.end()) {
-    client.token = gateway::TokenOwner{text(*token, "issuer"), text(*token, "subject")};
+    client.token =
+        gateway::TokenOwner{text_or_empty(*token, "issuer"), text_or_empty(*token, "subject")};
   }
   if (const auto owner = described.find("certificate"); owner != described.end()) {
-    client.certificate =
-        gateway::CertificateOwner{text(*owner, "subject"), text(*owner, "fingerprint")};
+    client.certificate = gateway::CertificateOwner{text_or_empty(*owner, "subject"),
+                                                   text_or_empty(*owner, "fingerprint")};
   }
   return client;
 }
@@ -71,8 +65,8 @@ Result<void> read_gateway_clients(const json& described, const std::string& dire
     gateway.clients.push_back(std::move(client));
   }
   for (const auto& [name, each] : described.at("issuers").items()) {
-    gateway.issuers.push_back({name, text(each, "issuer"), text(each, "audience"),
-                               below_directory(directory, text(each, "jwks"))});
+    gateway.issuers.push_back({name, text_or_empty(each, "issuer"), text_or_empty(each, "audience"),
+                               path_in(directory, text_or_empty(each, "jwks"))});
   }
   const json& lockout = described.at("lockout");
   gateway.lockout = {lockout.at("failures").get<std::uint64_t>(),
@@ -84,11 +78,11 @@ Result<void> read_gateway_clients(const json& described, const std::string& dire
 Result<void> read_tls(const json& listen, const std::string& directory, Options& options) {
   TlsFiles files;
   if (const auto tls = listen.find("tls"); tls != listen.end()) {
-    files.certificate = below_directory(directory, text(*tls, "certificate"));
-    files.key = below_directory(directory, text(*tls, "key"));
-    const std::string authority = text(*tls, "client_ca");
-    if (!authority.empty()) files.client_ca = below_directory(directory, authority);
-    files.only_1_3 = text(*tls, "min_version") == "1.3";
+    files.certificate = path_in(directory, text_or_empty(*tls, "certificate"));
+    files.key = path_in(directory, text_or_empty(*tls, "key"));
+    const std::string authority = text_or_empty(*tls, "client_ca");
+    if (!authority.empty()) files.client_ca = path_in(directory, authority);
+    files.only_1_3 = text_or_empty(*tls, "min_version") == "1.3";
     options.ports.tls = files;
   }
   for (const gateway::Client& client : options.gateway.clients) {

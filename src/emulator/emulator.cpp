@@ -18,7 +18,7 @@
 namespace porteiro::emulator {
 namespace {
 
-std::string below(const std::string& directory, std::string_view name) {
+std::string folder_in(const std::string& directory, std::string_view name) {
   return directory.empty() ? std::string() : directory + "/" + std::string(name);
 }
 
@@ -187,7 +187,7 @@ bool Assembly::seals_for_subjects() const {
 }
 
 Result<void> Assembly::open_keys() {
-  options_.kms.directory = below(options_.data_directory, "keys");
+  options_.kms.directory = folder_in(options_.data_directory, "keys");
   PORTEIRO_TRY(kms_, kms::Kms::open(options_.kms, environment_, telemetry_));
   key_cache_ = std::make_unique<kms::KeyCache>(*kms_, environment_, options_.key_cache);
   if (seals_for_subjects()) {
@@ -206,7 +206,7 @@ Result<void> Assembly::open_keys() {
 
 Result<void> Assembly::open_audit() {
   if (!options_.layers.audit) return ok();
-  options_.audit.directory = below(options_.data_directory, "audit");
+  options_.audit.directory = folder_in(options_.data_directory, "audit");
   options_.audit.sync = options_.journal.durability == journal::Durability::power;
   PORTEIRO_TRY(audit_, audit::Audit::open(options_.audit, environment_, telemetry_));
   if (!options_.audit_key.empty()) {
@@ -283,7 +283,7 @@ Result<void> Assembly::open_functions(const lambda::Registry& registry) {
 }
 
 Result<void> Assembly::open(const lambda::Registry& registry) {
-  options_.journal.directory = below(options_.data_directory, "journal");
+  options_.journal.directory = folder_in(options_.data_directory, "journal");
   PORTEIRO_TRY(journal_, journal::open(options_.journal, environment_, telemetry_));
   const bool on_disk = !options_.data_directory.empty();
   if (on_disk) {

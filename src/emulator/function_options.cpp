@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "emulator/members.hpp"
 #include "emulator/security_options.hpp"
 #include "porteiro/config/config.hpp"
 
@@ -12,17 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t mebibyte = 1U << 20;
-
-std::string text_or_empty(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found == object.end() ? std::string() : found->get<std::string>();
-}
-
-std::string below_directory(const std::string& directory, std::string path) {
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  if (path.starts_with('/')) return path;
-  return path == "." ? directory : directory + "/" + path;
-}
 
 lambda::ExternalOptions read_external(const std::string& name, const json& described,
                                       const std::string& directory) {
@@ -38,10 +28,10 @@ lambda::ExternalOptions read_external(const std::string& name, const json& descr
   }
   external.handler = text_or_empty(described, "handler");
   if (const std::string code = text_or_empty(described, "code"); !code.empty()) {
-    external.code = below_directory(directory, code);
+    external.code = path_in(directory, code);
   }
   for (const json& layer : described.at("layers")) {
-    external.layers.push_back(below_directory(directory, layer.get<std::string>()));
+    external.layers.push_back(path_in(directory, layer.get<std::string>()));
   }
   for (const auto& [variable, value] : described.at("environment").items()) {
     external.environment.emplace_back(variable, value.get<std::string>());

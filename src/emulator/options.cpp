@@ -9,6 +9,7 @@
 #include "emulator/cost_options.hpp"
 #include "emulator/fit.hpp"
 #include "emulator/function_options.hpp"
+#include "emulator/members.hpp"
 #include "emulator/model_options.hpp"
 #include "emulator/security_options.hpp"
 #include "porteiro/config/config.hpp"
@@ -19,14 +20,6 @@ namespace {
 using config::below;
 using nlohmann::json;
 
-// The document is valid: members that the schema requires or has a default for are there.
-const std::string& text(const json& object, const char* name) {
-  return object.at(name).get_ref<const std::string&>();
-}
-std::string text_or_empty(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found == object.end() ? std::string() : found->get<std::string>();
-}
 std::size_t number(const json& object, const char* name) {
   return object.at(name).get<std::size_t>();
 }

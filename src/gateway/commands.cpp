@@ -8,7 +8,6 @@
 namespace porteiro::gateway {
 namespace {
 
-constexpr Duration soon = std::chrono::seconds(1);
 constexpr unsigned seal_attempts_max = 8;
 constexpr Duration seal_pause = std::chrono::milliseconds(100);  // Doubles with each attempt.
 
@@ -47,9 +46,9 @@ bool unpack(std::string_view packed, Id event, http::Response& response) {
 
 // A reply as a JSON value: as it is when it is JSON, else as a string.
 void append_reply(std::string& out, const http::Response& reply) {
-  const bool json =
+  const bool is_json =
       reply.content_type.find("json") != std::string::npos && nlohmann::json::accept(reply.body);
-  if (json) {
+  if (is_json) {
     out += reply.body;
   } else if (valid_utf8(reply.body)) {
     append_json_string(out, reply.body);

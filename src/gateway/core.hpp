@@ -27,6 +27,7 @@ std::optional<Id> trace_id(std::string_view traceparent);
 
 // Retry-After: whole seconds, at least one.
 http::Response retry_later(http::Response response, Duration wait);
+inline constexpr Duration soon = std::chrono::seconds(1);  // Where nothing says how long.
 
 class Core final : public Gateway {
  public:

@@ -8,7 +8,6 @@
 namespace porteiro::gateway {
 namespace {
 
-constexpr Duration soon = std::chrono::seconds(1);
 constexpr std::string_view nobody = "anonymous";
 
 http::Response unauthorized(const char* detail, bool token) {

@@ -10,7 +10,6 @@
 namespace porteiro::gateway {
 namespace {
 
-constexpr Duration soon = std::chrono::seconds(1);
 constexpr std::size_t key_bytes_max = 255;
 
 bool is_hex(std::string_view text) {

@@ -15,7 +15,7 @@ namespace {
 
 using Kind = SignatureProblem::Kind;
 
-constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
+constexpr std::string_view signing_algorithm = "AWS4-HMAC-SHA256";
 constexpr std::int64_t expires_max = 7 * 24 * 3600;  // Of a presigned URL, in seconds.
 
 // What the client says it has signed, and how.
@@ -62,7 +62,7 @@ bool take_credential(std::string_view text, Claim& claim) {
 Signed<Claim> claim_of_header(const http::Request& request, std::string_view header) {
   Claim claim;
   std::string_view rest = header;
-  if (take(rest, ' ') != algorithm) {
+  if (take(rest, ' ') != signing_algorithm) {
     return incomplete("The Authorization header has to begin with AWS4-HMAC-SHA256.");
   }
   bool credential = false;
@@ -96,7 +96,8 @@ Signed<Claim> claim_of_query(const http::Request& request) {
     return percent_decode(request.query_value(name)).value_or("");
   };
   Claim claim;
-  if (value("X-Amz-Algorithm") != algorithm || !take_credential(value("X-Amz-Credential"), claim)) {
+  if (value("X-Amz-Algorithm") != signing_algorithm ||
+      !take_credential(value("X-Amz-Credential"), claim)) {
     return incomplete(
         "AWS query-string parameters must include a known 'X-Amz-Algorithm' and a "
         "whole 'X-Amz-Credential'.");
@@ -229,7 +230,7 @@ std::string signature_of(const http::Request& request, const Claim& claim,
   canonical.append("\n").append(canonical_query(request.query())).append("\n");
   canonical.append(canonical_headers(request, claim.signed_headers)).append("\n");
   canonical.append(claim.signed_headers).append("\n").append(sha256_hex(request.body));
-  std::string text(algorithm);
+  std::string text(signing_algorithm);
   text.append("\n").append(claim.time).append("\n").append(claim.date).append("/");
   text.append(claim.region).append("/").append(claim.service).append("/aws4_request\n");
   text.append(sha256_hex(canonical));

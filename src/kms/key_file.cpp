@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view magic = "PKEY";
 constexpr char format_version = 2;
 constexpr char first_version = 1;  // Read, never written.
-constexpr std::size_t iv_bytes = 12;
+constexpr std::size_t seal_iv_bytes = 12;
 constexpr char protection_root_file = 0;
 constexpr char protection_passphrase = 1;
 constexpr std::size_t fixed_bytes = magic.size() + 2;
@@ -175,9 +175,9 @@ KeyFile::Draft KeyFile::draft(const std::vector<const KeyData*>& keys,
                               const std::map<std::string, Alias, std::less<>>& aliases,
                               Environment& environment) const {
   std::string plain = pack(keys, aliases);
-  Draft draft{SecretBytes(plain), std::string(iv_bytes, '\0')};
+  Draft draft{SecretBytes(plain), std::string(seal_iv_bytes, '\0')};
   wipe(plain);
-  environment.entropy.fill(std::as_writable_bytes(std::span(draft.iv.data(), iv_bytes)));
+  environment.entropy.fill(std::as_writable_bytes(std::span(draft.iv.data(), seal_iv_bytes)));
   return draft;
 }
 

@@ -9,8 +9,6 @@
 namespace porteiro::lambda {
 namespace {
 
-constexpr unsigned any_execute = 0111U;
-
 bool is_file(Files& files, const std::string& path) {
   const auto info = files.info(path);
   return info && !info.value().directory;
@@ -198,11 +196,10 @@ std::vector<std::string> environment_of(const ExternalOptions& options,
 }
 
 Result<void> check_executable(Files& files, const std::string& path, const char* at) {
-  const auto info = files.info(path);
-  if (!info || info.value().directory) {
+  if (!is_file(files, path)) {
     return error(Errc::invalid, "there is no file " + path + "; put it there", at);
   }
-  if ((info.value().mode & any_execute) != 0) return ok();
+  if (is_executable(files, path)) return ok();
   return error(Errc::invalid, path + " is not executable; run chmod +x on it", at);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/base/format.hpp"
 
 namespace porteiro::lambda {
@@ -10,7 +11,6 @@ namespace {
 constexpr std::string_view blot = "***";
 constexpr std::size_t cpf_plain = 11, cpf_written = 14;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_word(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
          c == '%' || c == '+' || c == '-';

@@ -9,7 +9,6 @@ namespace {
 constexpr const char* relay_path = "/run/porteiro/relay";
 constexpr const char* socket_path = "/run/porteiro/port";
 constexpr std::size_t tmp_bytes_max = 512U << 20;  // AWS Lambda.
-constexpr unsigned any_execute = 0111U;
 
 // What programs need of a system, where it is there. Of /etc nothing that could be secret.
 constexpr std::array<const char*, 18> system_paths{"/usr",
@@ -31,10 +30,15 @@ constexpr std::array<const char*, 18> system_paths{"/usr",
                                                    "/etc/ssl/openssl.cnf",
                                                    "/nix/store"};
 
+}  // namespace
+
 bool is_executable(Files& files, const std::string& path) {
+  constexpr unsigned any_execute = 0111U;
   const auto info = files.info(path);
   return info && !info.value().directory && (info.value().mode & any_execute) != 0;
 }
+
+namespace {
 
 std::vector<std::string> folders_of(std::string_view path) {
   std::vector<std::string> folders;

@@ -14,6 +14,8 @@ inline constexpr const char* sandbox_code = "/var/task";      // As in AWS Lambd
 inline constexpr const char* sandbox_api = "127.0.0.1:9001";  // Likewise.
 std::string sandbox_layer(std::size_t number, std::size_t count);
 
+bool is_executable(Files& files, const std::string& path);  // A file, and by somebody.
+
 // Whether this host has what it needs. Errors: invalid, with "isolation" or "command/0" in `at`.
 Result<void> check_sandbox(const ExternalOptions& options, const Surroundings& surroundings,
                            Files& files);

@@ -11,8 +11,6 @@ constexpr Duration visibility_max = std::chrono::hours(12);     // AWS SQS.
 constexpr Duration attempt_interval = std::chrono::minutes(5);  // AWS SQS.
 constexpr Duration throttled_pause = std::chrono::milliseconds(100);
 
-std::int64_t key_of(Time time) { return time.time_since_epoch().count(); }
-
 std::string uuid(Id id) {
   std::string text = to_text(id);
   for (const std::size_t place : {20U, 16U, 12U, 8U}) text.insert(place, 1, '-');

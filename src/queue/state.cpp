@@ -2,7 +2,6 @@
 #include "queue/state.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "porteiro/base/memory.hpp"
 #include "porteiro/kms/crypto.hpp"
@@ -12,10 +11,7 @@ namespace {
 
 constexpr Duration delay_max = std::chrono::seconds(900);  // AWS SQS.
 constexpr std::size_t id_bytes_max = 128;                  // AWS SQS: group, deduplication id.
-constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t worth_returning_bytes = 16 << 20;
-
-std::int64_t key_of(Time time) { return time.time_since_epoch().count(); }
 
 std::string labels(const Options& options) { return "queue=\"" + options.name + "\""; }
 

@@ -4,7 +4,9 @@
 // its retention is gone. The timer does the same for those who wait; it is armed for the earliest
 // deadline known and left alone when that deadline goes away, so most operations never touch it.
 #pragma once
+#include <cstdint>
 #include <deque>
+#include <limits>
 #include <list>
 #include <map>
 #include <optional>
@@ -15,6 +17,10 @@
 #include "queue/slots.hpp"
 
 namespace porteiro::queue {
+
+// Times as the keys of the orders below.
+inline constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+inline std::int64_t key_of(Time time) { return time.time_since_epoch().count(); }
 
 // A waiter (with `done`) is served once; a watcher (with `ready`) is told until its handle dies.
 class Queue::Waiter : public std::enable_shared_from_this<Queue::Waiter> {

@@ -1,13 +1,10 @@
 // Who waits for messages: long polls, watchers, and the queue's timer.
 #include <algorithm>
-#include <limits>
 
 #include "queue/state.hpp"
 
 namespace porteiro::queue {
-namespace {
-constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
-}
+namespace {}
 
 Queue::Waiter::~Waiter() {
   if (queue != nullptr) queue->withdraw(*this);

@@ -43,16 +43,16 @@ bool goes_on(int reason) {
 }
 
 [[noreturn]] void become(const Plan& plan) {
-  using Fact = NurseryProtocol::Fact;
+  using enum NurseryProtocol::Fact;
   const Birth& birth = plan.birth;
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != plan.nursery) ::_exit(127);  // It died before that.
   if (::dup2(birth.out, STDOUT_FILENO) < 0 || ::dup2(birth.err, STDERR_FILENO) < 0) {
-    fail(plan, Fact::no_program, errno);
+    fail(plan, no_program, errno);
   }
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
-  if (::chdir(birth.directory.c_str()) != 0) fail(plan, Fact::no_directory, errno);
+  if (::chdir(birth.directory.c_str()) != 0) fail(plan, no_directory, errno);
   const rlimit mark{birth.worker, plan.limit_max};
   ::setrlimit(RLIMIT_LOCKS, &mark);  // Unmarked it is a stray earlier, that is all.
   sigset_t none;
@@ -61,10 +61,10 @@ bool goes_on(int reason) {
   int reason = ENOENT;
   for (const std::string& program : plan.programs) {
     ::execve(program.c_str(), birth.arguments.data(), birth.variables.data());
-    if (!goes_on(errno)) fail(plan, Fact::no_program, errno);
+    if (!goes_on(errno)) fail(plan, no_program, errno);
     if (reason == ENOENT || errno == EACCES) reason = errno;
   }
-  fail(plan, Fact::no_program, reason);
+  fail(plan, no_program, reason);
 }
 
 [[gnu::noinline]] pid_t fork_into(const Plan& plan) {

@@ -33,8 +33,6 @@ std::uint64_t filter_mask(std::uint64_t hash) {
 
 std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 // The part of base64 text that depends on `value` alone when `offset` bytes stand before it.
 std::string stable_base64(std::string_view value, std::size_t offset, bool url) {
   const std::string padded = std::string(offset, '\0') + std::string(value);

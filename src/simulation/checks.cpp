@@ -8,7 +8,6 @@
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::simulation {
-namespace {
 
 using nlohmann::json;
 
@@ -22,6 +21,8 @@ std::string joined(const std::vector<std::string>& names) {
   for (const std::string& name : names) out += (out.empty() ? "" : ", ") + name;
   return out;
 }
+
+namespace {
 
 std::vector<const TrafficSeen*> traffic_of(const json& check, const Evidence& evidence) {
   std::vector<const TrafficSeen*> out;
@@ -356,7 +357,7 @@ CheckResult quiesces(const json& check, const Evidence& evidence) {
           "idle after " + rounded(took) + " (at most " + to_text(within) + ")"};
 }
 
-std::string dollars(double usd) {
+std::string price_text(double usd) {
   std::array<char, 32> text;
   std::snprintf(text.data(), text.size(), "%.6g USD", usd);
   return text.data();
@@ -375,14 +376,14 @@ CheckResult cost_of(const json& check, const Evidence& evidence) {
   const bool by_million = check.at("per") == "million requests";
   if (by_million && cost.requests > 0) usd *= 1e6 / static_cast<double>(cost.requests);
   bool good = true;
-  std::string figures = dollars(usd) + (by_million ? " per million requests" : "");
+  std::string figures = price_text(usd) + (by_million ? " per million requests" : "");
   if (check.contains("min")) {
     good = usd >= check.at("min").get<double>();
-    figures += " (at least " + dollars(check.at("min").get<double>()) + ")";
+    figures += " (at least " + price_text(check.at("min").get<double>()) + ")";
   }
   if (check.contains("max")) {
     good = good && usd <= check.at("max").get<double>();
-    figures += " (at most " + dollars(check.at("max").get<double>()) + ")";
+    figures += " (at most " + price_text(check.at("max").get<double>()) + ")";
   }
   return {"", verdict_of(good), cost.requests, figures};
 }
@@ -429,7 +430,7 @@ CheckResult denied(const json& check, const Evidence& evidence) {
   return {"", verdict_of(good), 1, figures};
 }
 
-std::string title_of(const json& check) {
+std::string check_title(const json& check) {
   std::string title = check.at("check").get<std::string>();
   for (const char* name : {"who", "action", "on"}) {
     if (check.contains(name)) title += " " + check.at(name).get<std::string>();
@@ -477,7 +478,7 @@ LatencyFigures figures_of(std::string name, std::vector<std::uint64_t> samples) 
 
 CheckResult evaluate(const json& check, const Evidence& evidence) {
   CheckResult result = dispatch(check.at("check").get<std::string>(), check, evidence);
-  result.check = title_of(check);
+  result.check = check_title(check);
   if (result.samples == 0) result.verdict = Verdict::unknown;
   return result;
 }

@@ -19,6 +19,10 @@ struct Evidence {
 };
 
 CheckResult evaluate(const nlohmann::json& check, const Evidence& evidence);
+// What a check names: "a" or ["a", "b"]; and as text: "a, b".
+std::vector<std::string> list_of(const nlohmann::json& one_or_many);
+std::string joined(const std::vector<std::string>& names);
+
 std::vector<LatencyFigures> latencies(const Seen& seen);
 
 inline std::string hash_text(std::uint64_t hash) {  // 16 hexadecimal digits.

@@ -49,7 +49,7 @@ std::string format(const char* pattern, Values... values) {
   return text.data();
 }
 
-double milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+double in_milliseconds(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
 
 std::string difference(double value, double base) {
   if (base <= 0) return "";
@@ -75,10 +75,11 @@ void append_latency(std::string& out, const RunResult& run, const LatencyFigures
   for (const VariantFigures* variant : in_order(run)) {
     const LatencyFigures* figures = find(*variant, base.name);
     if (figures == nullptr) continue;
-    const double p50 = milliseconds(figures->p50), p99 = milliseconds(figures->p99);
+    const double p50 = in_milliseconds(figures->p50), p99 = in_milliseconds(figures->p99);
     out += "  " + name_cell(variant->name, columns) + cell(std::to_string(figures->samples), 10) +
-           cell(format("%.2f", p50), 11) + cell(difference(p50, milliseconds(base.p50)), 8) +
-           cell(format("%.2f", p99), 11) + cell(difference(p99, milliseconds(base.p99)), 8) + "\n";
+           cell(format("%.2f", p50), 11) + cell(difference(p50, in_milliseconds(base.p50)), 8) +
+           cell(format("%.2f", p99), 11) + cell(difference(p99, in_milliseconds(base.p99)), 8) +
+           "\n";
   }
 }
 

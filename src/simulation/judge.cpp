@@ -21,11 +21,6 @@ Outcome outcome_of(Verdict verdict) {
   return Outcome::internal;
 }
 
-std::vector<std::string> list_of(const json& one_or_many) {
-  if (one_or_many.is_string()) return {one_or_many.get<std::string>()};
-  return one_or_many.get<std::vector<std::string>>();
-}
-
 bool compares(const json& check) { return check.at("check") == "compare"; }
 
 // Whether a check is made in a variant: where it names none, in all of them.
@@ -111,14 +106,12 @@ std::string unit_of(const std::string& measure) {
   return measure == "cost" ? " USD" : "";
 }
 
-std::string title_of(const json& check) {
+std::string comparison_title(const json& check) {
   std::string title = "compare " + check.at("measure").get<std::string>();
   if (check.contains("call")) title += " " + check.at("call").get<std::string>();
   if (check.contains("key")) title += " of " + check.at("key").get<std::string>();
   if (check.contains("of")) {
-    std::string ids;
-    for (const std::string& id : list_of(check.at("of"))) ids += (ids.empty() ? "" : ", ") + id;
-    title += " of " + ids;
+    title += " of " + joined(list_of(check.at("of")));
   }
   return title;
 }
@@ -167,7 +160,7 @@ CheckResult compare(const json& check, const Measured& one, const Measured& othe
   const Measure left = measure_of(check, one), right = measure_of(check, other);
   const std::string unit = unit_of(check.at("measure").get<std::string>());
   CheckResult result;
-  result.check = title_of(check);
+  result.check = comparison_title(check);
   result.samples = std::min(left.samples, right.samples);
   result.figures = one.variant + " " + short_number(left.value) + unit + ", " + other.variant +
                    " " + short_number(right.value) + unit;
@@ -245,7 +238,7 @@ RunResult Judge::take() {
       if (one != nullptr && other != nullptr) {
         made = compare(check, *one, *other);
       } else {
-        made.check = title_of(check);
+        made.check = comparison_title(check);
         made.figures = "not both variants have run";
       }
       add(std::move(made), judges);

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "porteiro/base/bytes.hpp"
+
 namespace porteiro::simulation {
 namespace {
 
@@ -21,8 +23,6 @@ constexpr std::size_t piece_max = 64u << 10;  // Of one call of ProcessListener:
 constexpr Duration unmoved_max = 1s;
 constexpr unsigned looks_in_a_row = 8;  // Without a pause, since a worker is mostly quick.
 constexpr Duration pause = 1ms;         // Between later ones.
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // An address, but not the beginning of a longer one.
 std::string with_address(std::string text, const std::string& from, const std::string& to) {

@@ -9,7 +9,7 @@ namespace porteiro::stores {
 
 namespace {
 
-struct Parts {
+struct Digits {
   bool negative = false;
   std::string_view whole;     // Without leading zeros; empty: zero.
   std::string_view fraction;  // As written.
@@ -19,8 +19,8 @@ bool all_digits(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-std::optional<Parts> parts_of(std::string_view text) {
-  Parts parts;
+std::optional<Digits> parts_of(std::string_view text) {
+  Digits parts;
   if (text.starts_with('-')) {
     parts.negative = true;
     text.remove_prefix(1);

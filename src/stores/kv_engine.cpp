@@ -12,7 +12,7 @@ namespace {
 
 using BOOST_OUTCOME_V2_NAMESPACE::success;
 
-constexpr std::string_view format_now = "1";
+constexpr std::string_view kv_format = "1";
 
 // Which index each of a record's values is for: written when the records are.
 std::string index_names(const Layouts& layouts) {
@@ -111,9 +111,9 @@ Result<void> KvEngine::start() {
 Result<void> KvEngine::take_schema(KvWriter& writer) {
   PORTEIRO_TRY(const auto format, writer.get(meta_space, format_key));
   if (!format) {
-    writer.put(meta_space, format_key, format_now);
+    writer.put(meta_space, format_key, kv_format);
   } else {
-    if (*format != format_now) {
+    if (*format != kv_format) {
       return error(
           Errc::invalid,
           "the data was kept by another version of this program; use that one, or move the "

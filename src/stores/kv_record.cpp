@@ -7,7 +7,7 @@ namespace porteiro::stores {
 namespace {
 
 // Reads the parts of a record one after the other; `fine` turns false at the first that is missing.
-struct Parts {
+struct RowReader {
   ByteReader reader;
   bool fine = true;
 
@@ -50,7 +50,7 @@ std::string write_record(const RecordView& record) {
 }
 
 std::optional<RecordView> read_record(std::string_view bytes) {
-  Parts parts{ByteReader(bytes)};
+  RowReader parts{ByteReader(bytes)};
   RecordView record;
   record.version = parts.u64();
   record.subject = parts.sized();
@@ -78,7 +78,7 @@ std::optional<RecordView> read_record(std::string_view bytes) {
 }
 
 std::optional<StoredRow> read_row(std::string_view key, std::string_view bytes) {
-  Parts parts{ByteReader(bytes)};
+  RowReader parts{ByteReader(bytes)};
   StoredRow row;
   row.key = key;
   row.version = parts.u64();

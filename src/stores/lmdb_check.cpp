@@ -22,7 +22,7 @@ using BOOST_OUTCOME_V2_NAMESPACE::success;
 
 constexpr std::size_t page_head_bytes = 16, node_head_bytes = 8, database_bytes = 48,
                       meta_bytes = 136;
-constexpr std::uint32_t magic = 0xBEEFC0DE, format_version = 1;
+constexpr std::uint32_t lmdb_magic = 0xBEEFC0DE, format_version = 1;
 constexpr std::uint16_t branch_page = 1, leaf_page = 2, overflow_page = 4, meta_page = 8;
 constexpr std::uint16_t big_data = 1, sub_data = 2;
 constexpr std::uint64_t no_page = ~std::uint64_t{0};
@@ -56,7 +56,7 @@ std::optional<Meta> read_meta(std::string_view file, std::size_t at) {
   if (file.size() < at + page_head_bytes + meta_bytes) return std::nullopt;
   if ((read<std::uint16_t>(file, at + 10) & meta_page) == 0) return std::nullopt;
   const std::string_view meta = file.substr(at + page_head_bytes, meta_bytes);
-  if (read<std::uint32_t>(meta, 0) != magic) return std::nullopt;
+  if (read<std::uint32_t>(meta, 0) != lmdb_magic) return std::nullopt;
   if (read<std::uint32_t>(meta, 4) != format_version) return std::nullopt;
   if (read<std::uint64_t>(meta, 8) != 0) return std::nullopt;  // An address to map it to.
   const std::string_view databases = meta.substr(24);
@@ -197,7 +197,7 @@ Result<void> check_lmdb_file(const std::string& path) {
   ::close(file);
   if (mapped == MAP_FAILED) return system_failure(path + " cannot be read", failure);
   const std::string_view content(static_cast<const char*>(mapped), bytes);
-  const bool ours = read<std::uint32_t>(content, page_head_bytes) == magic;
+  const bool ours = read<std::uint32_t>(content, page_head_bytes) == lmdb_magic;
   const auto meta = newest_meta(content);
   const bool fine = meta && (bytes > checked_bytes_max || well_formed(content, *meta));
   ::munmap(mapped, bytes);

@@ -36,12 +36,12 @@ std::string initials(std::string_view text) {
   std::string out;
   bool word = false;
   for (const std::string_view each : characters(text)) {
-    const bool space = each == " " || each == "\t" || each == "\n" || each == "\r";
-    if (!space && !word) {
+    const bool blank = each == " " || each == "\t" || each == "\n" || each == "\r";
+    if (!blank && !word) {
       if (!out.empty()) out += ' ';
       out.append(each).append(".");
     }
-    word = !space;
+    word = !blank;
   }
   return out;
 }

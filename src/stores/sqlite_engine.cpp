@@ -16,7 +16,7 @@ using BOOST_OUTCOME_V2_NAMESPACE::success;
 
 constexpr std::string_view file_magic{"SQLite format 3\0", 16};
 constexpr std::size_t head_bytes = 100, application_id_at = 68;
-constexpr std::string_view format_now = "1";
+constexpr std::string_view sqlite_format = "1";
 
 std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -196,7 +196,7 @@ Result<void> SqliteEngine::take_schema() {
       PORTEIRO_TRY(const bool row, use.step());
       if (row) (of_schema ? schema : format) = use.text(0);
     }
-    if (format != format_now) return other_version();
+    if (format != sqlite_format) return other_version();
     PORTEIRO_TRY(check_schema_change(schema, layouts_));
   }
   PORTEIRO_TRY(make_tables(*writer_, layouts_));
@@ -205,7 +205,7 @@ Result<void> SqliteEngine::take_schema() {
   for (const bool of_schema : {false, true}) {
     Use use(put);
     use.bind(1, std::string_view(of_schema ? "schema" : "format"));
-    use.bind(2, of_schema ? std::string_view(schema) : format_now);
+    use.bind(2, of_schema ? std::string_view(schema) : sqlite_format);
     PORTEIRO_TRY(use.run());
   }
   return success();

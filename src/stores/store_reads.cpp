@@ -8,7 +8,7 @@ namespace {
 
 constexpr int tries_max = 3;  // Of a row whose subject's key changed between two reads.
 
-Error no_collection() {
+Error unknown_collection() {
   return error(Errc::invalid, "the store has no such collection", "collection");
 }
 Error struck() { return error(Errc::unavailable, "the store does not answer for now: try again"); }
@@ -47,7 +47,7 @@ void TieredStore::get(std::string_view collection, std::string_view key, Id trac
   if (fault.kind == Fault::Kind::error) {
     failed = struck();
   } else if (read.plan == nullptr) {
-    failed = no_collection();
+    failed = unknown_collection();
   } else {
     auto text = lookup_text(read.plan->key_field(), key, dependencies_.tokens);
     if (text) {
@@ -87,7 +87,7 @@ void TieredStore::query(std::string_view collection, Query query, Id trace, Done
   if (fault.kind == Fault::Kind::error) {
     failed = struck();
   } else if (read->plan == nullptr) {
-    failed = no_collection();
+    failed = unknown_collection();
   } else if (auto ready = prepare_filters(*read->plan, read->query, dependencies_.tokens); !ready) {
     failed = ready.error();
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "porteiro/base/bytes.hpp"
+#include "stores/layout.hpp"
 #include "stores/store_impl.hpp"
 
 namespace porteiro::stores {
@@ -10,10 +11,6 @@ namespace porteiro::stores {
 namespace {
 
 constexpr std::size_t commit_batches_max = 1000;  // That share one commit.
-
-Error no_collection(std::string_view name) {
-  return error(Errc::invalid, "the store has no such collection", std::string(name));
-}
 
 }  // namespace
 

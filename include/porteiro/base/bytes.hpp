@@ -9,6 +9,8 @@
 
 namespace porteiro {
 
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }  // ASCII.
+
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view text);
 std::string to_base64(std::string_view bytes);

@@ -4,14 +4,15 @@
 #include <charconv>
 #include <cstdint>
 
+#include "porteiro/base/bytes.hpp"
+
 namespace porteiro::protocols::aws {
 namespace {
 
 constexpr std::size_t host_max = 255;  // RFC 1035, 2.3.4.
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool digit(char c) { return c >= '0' && c <= '9'; }
-bool hex_digit(char c) { return digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
+bool hex_digit(char c) { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
 
 bool valid_port(std::string_view text) {
   std::uint16_t port = 0;
@@ -29,7 +30,7 @@ bool valid_host(std::string_view host) {
                        [](char c) { return hex_digit(c) || c == ':' || c == '.'; });
   }
   return std::all_of(host.begin(), host.end(), [](char c) {
-    return digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' || c == '_';
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' || c == '_';
   });
 }
 

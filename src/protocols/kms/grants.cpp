@@ -8,30 +8,30 @@
 namespace porteiro::protocols::kms_api {
 namespace {
 
-constexpr std::array<std::string_view, 17> operations{"Decrypt",
-                                                      "Encrypt",
-                                                      "GenerateDataKey",
-                                                      "GenerateDataKeyWithoutPlaintext",
-                                                      "ReEncryptFrom",
-                                                      "ReEncryptTo",
-                                                      "Sign",
-                                                      "Verify",
-                                                      "GetPublicKey",
-                                                      "CreateGrant",
-                                                      "RetireGrant",
-                                                      "DescribeKey",
-                                                      "GenerateDataKeyPair",
-                                                      "GenerateDataKeyPairWithoutPlaintext",
-                                                      "GenerateMac",
-                                                      "VerifyMac",
-                                                      "DeriveSharedSecret"};
+constexpr std::array<std::string_view, 17> grant_operations{"Decrypt",
+                                                            "Encrypt",
+                                                            "GenerateDataKey",
+                                                            "GenerateDataKeyWithoutPlaintext",
+                                                            "ReEncryptFrom",
+                                                            "ReEncryptTo",
+                                                            "Sign",
+                                                            "Verify",
+                                                            "GetPublicKey",
+                                                            "CreateGrant",
+                                                            "RetireGrant",
+                                                            "DescribeKey",
+                                                            "GenerateDataKeyPair",
+                                                            "GenerateDataKeyPairWithoutPlaintext",
+                                                            "GenerateMac",
+                                                            "VerifyMac",
+                                                            "DeriveSharedSecret"};
 
 std::string random_hex(Entropy& entropy, std::size_t bytes) {
   const auto random = kms::SecretBytes::random(entropy, bytes);
   return to_hex(random.view());
 }
 
-bool is_principal(std::string_view text) {
+bool is_principal_text(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            std::string_view("_+=,.@:/-").find(c) != std::string_view::npos;
@@ -40,7 +40,7 @@ bool is_principal(std::string_view text) {
 
 Text read_principal(Reader& in, const char* member) {
   Text text = in.text(member, 256, 1);
-  if (text && !is_principal(*text)) {
+  if (text && !is_principal_text(*text)) {
     in.fail(aws::constraint(*text, member, "satisfy regular expression pattern: ^[\\w+=,.@:/-]+$"));
   }
   if (text && !in.failure() && !text->starts_with("arn:") &&
@@ -67,7 +67,8 @@ Answer<kms::Grant> read_grant(Call& call) {
   in.take(constraints);
   if (in.failure()) return *in.failure();
   for (const std::string& each : *list) {
-    if (std::find(operations.begin(), operations.end(), each) == operations.end()) {
+    if (std::find(grant_operations.begin(), grant_operations.end(), each) ==
+        grant_operations.end()) {
       return aws::constraint(each, "Operations", "be operations that grants have");
     }
     grant.operations.insert(each);

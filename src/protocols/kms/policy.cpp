@@ -13,18 +13,18 @@ using nlohmann::json;
 
 constexpr std::size_t condition_bytes_max = 2048;  // Of a value; ours.
 constexpr std::size_t statements_max = 100;        // Ours; 32 KiB of text hold hardly more.
-constexpr std::array<std::string_view, 12> operations{"StringEquals",
-                                                      "StringNotEquals",
-                                                      "StringEqualsIgnoreCase",
-                                                      "StringNotEqualsIgnoreCase",
-                                                      "StringLike",
-                                                      "StringNotLike",
-                                                      "ArnEquals",
-                                                      "ArnNotEquals",
-                                                      "ArnLike",
-                                                      "ArnNotLike",
-                                                      "Bool",
-                                                      "Null"};
+constexpr std::array<std::string_view, 12> condition_operators{"StringEquals",
+                                                               "StringNotEquals",
+                                                               "StringEqualsIgnoreCase",
+                                                               "StringNotEqualsIgnoreCase",
+                                                               "StringLike",
+                                                               "StringNotLike",
+                                                               "ArnEquals",
+                                                               "ArnNotEquals",
+                                                               "ArnLike",
+                                                               "ArnNotLike",
+                                                               "Bool",
+                                                               "Null"};
 
 Failure malformed(std::string text) { return {&bad_policy, std::move(text)}; }
 
@@ -92,7 +92,8 @@ Answer<void> read_conditions(const json& value, PolicyStatement& statement) {
       condition.if_exists = true;
       rest.remove_suffix(8);
     }
-    if (std::find(operations.begin(), operations.end(), rest) == operations.end()) {
+    if (std::find(condition_operators.begin(), condition_operators.end(), rest) ==
+        condition_operators.end()) {
       return malformed("The policy has a condition operator that is not enforced here.");
     }
     condition.operation = rest;

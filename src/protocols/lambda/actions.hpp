@@ -54,6 +54,7 @@ struct Page {
   std::size_t from = 0, to = 0;
   std::string next;  // The marker; empty: this is the last page.
 };
+inline constexpr std::size_t page_max = 50;  // AWS Lambda; of event source mappings 100.
 Answer<Page> page_of(const Call& call, const std::vector<std::string>& names,
                      std::size_t items_max);
 void add_marker(json& body, const Page& page);

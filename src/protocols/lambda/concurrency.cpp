@@ -7,7 +7,6 @@
 namespace porteiro::protocols::lambda_api {
 namespace {
 
-constexpr std::size_t page_max = 50;                                         // AWS Lambda.
 constexpr std::int64_t age_min_s = 60, age_max_s = 21'600, retries_max = 2;  // AWS Lambda.
 
 Failure only_unqualified() {

@@ -7,7 +7,6 @@
 namespace porteiro::protocols::lambda_api {
 namespace {
 
-constexpr std::size_t page_max = 50;  // AWS Lambda.
 constexpr std::size_t tags_max = 50, tag_key_max = 128, tag_value_max = 256;
 
 // Where code may come from: a zip file in the request.

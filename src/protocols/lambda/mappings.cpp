@@ -6,7 +6,7 @@
 namespace porteiro::protocols::lambda_api {
 namespace {
 
-constexpr std::size_t page_max = 100, filters_max = 5;  // AWS Lambda.
+constexpr std::size_t mappings_page_max = 100, filters_max = 5;  // AWS Lambda.
 constexpr std::int64_t batch_max = 10'000, fifo_batch_max = 10, window_max_s = 300;
 constexpr std::int64_t concurrency_min = 2, concurrency_max = 1000;
 
@@ -56,7 +56,7 @@ void take_filters(Reader& in, lambda::CatalogueMapping& mapping) {
 }
 
 // What only sources of other kinds have, where it would change what happens.
-void refuse_unknown(Reader& in) {
+void refuse_unsupported(Reader& in) {
   for (const char* name : {"BisectBatchOnFunctionError", "MaximumRecordAgeInSeconds",
                            "MaximumRetryAttempts", "ParallelizationFactor", "StartingPosition",
                            "TumblingWindowInSeconds", "DestinationConfig", "Topics"}) {
@@ -106,7 +106,7 @@ Answer<void> take_mapping(Call& call, lambda::CatalogueMapping& mapping, bool fi
     }
   }
   take_filters(in, mapping);
-  refuse_unknown(in);
+  refuse_unsupported(in);
   if (in.failure()) return *in.failure();
   if (fifo && mapping.batch_max > fifo_batch_max) {
     return wrong("Batch size for a FIFO queue is at most 10.");
@@ -254,7 +254,7 @@ Answer<Output> list_mappings(Call& call) {
     names.push_back(to_text(mapping->id));
     found.push_back(mapping);
   }
-  PORTEIRO_TRY(const Page page, page_of(call, names, page_max));
+  PORTEIRO_TRY(const Page page, page_of(call, names, mappings_page_max));
   Output output;
   output.body["EventSourceMappings"] = json::array();
   for (std::size_t i = page.from; i < page.to; ++i) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "porteiro/base/bytes.hpp"
 #include "protocols/aws/names.hpp"
 
 namespace porteiro::protocols::lambda_api {
@@ -11,20 +12,20 @@ constexpr std::string_view pattern =
     "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?"
     "(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?";
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
 bool word(char c) {
-  return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
 }
 
 bool is_account(std::string_view part) {
-  return part.size() == 12 && std::all_of(part.begin(), part.end(), digit);
+  return part.size() == 12 && std::all_of(part.begin(), part.end(), is_digit);
 }
 
 // "us-east-1": ends with a hyphen and one digit, and has no capitals.
 bool is_region(std::string_view part) {
-  return part.size() >= 9 && digit(part.back()) && part[part.size() - 2] == '-' && part[2] == '-' &&
-         std::all_of(part.begin(), part.end(),
-                     [](char c) { return digit(c) || (c >= 'a' && c <= 'z') || c == '-'; });
+  return part.size() >= 9 && is_digit(part.back()) && part[part.size() - 2] == '-' &&
+         part[2] == '-' && std::all_of(part.begin(), part.end(), [](char c) {
+           return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+         });
 }
 
 std::string_view next(std::string_view text) { return text.substr(0, text.find(':')); }
@@ -51,7 +52,8 @@ bool is_qualifier(std::string_view text) {
 }
 
 bool is_alias_name(std::string_view text) {
-  return is_qualifier(text) && text != "$LATEST" && !std::all_of(text.begin(), text.end(), digit);
+  return is_qualifier(text) && text != "$LATEST" &&
+         !std::all_of(text.begin(), text.end(), is_digit);
 }
 
 std::string function_arn(const AwsOptions& aws, std::string_view name, std::string_view qualifier) {

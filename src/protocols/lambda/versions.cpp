@@ -7,8 +7,6 @@
 namespace porteiro::protocols::lambda_api {
 namespace {
 
-constexpr std::size_t page_max = 50;  // AWS Lambda.
-
 json alias_json(const Service& service, const std::string& function, const std::string& name,
                 const lambda::Alias& alias) {
   json out = {{"AliasArn", function_arn(service.aws, function, name)},

@@ -4,7 +4,7 @@ namespace porteiro::protocols::sqs {
 namespace {
 
 // The frequent ones first.
-constexpr Action actions[] = {
+constexpr Action all_actions[] = {
     {"SendMessage", send_message, true, true},
     {"ReceiveMessage", receive_message, true, true},
     {"DeleteMessage", delete_message, false, true},
@@ -29,17 +29,19 @@ constexpr Action actions[] = {
     {"CancelMessageMoveTask", cancel_message_move_task, true, true},
     {"ListMessageMoveTasks", list_message_move_tasks, true, false},
 };
-static_assert(std::size(actions) == actions_count);
+static_assert(std::size(all_actions) == actions_count);
 
 }  // namespace
 
 const Action* find_action(std::string_view name) {
-  for (const Action& action : actions) {
+  for (const Action& action : all_actions) {
     if (action.name == name) return &action;
   }
   return nullptr;
 }
 
-std::size_t number_of(const Action& action) { return static_cast<std::size_t>(&action - actions); }
+std::size_t number_of(const Action& action) {
+  return static_cast<std::size_t>(&action - all_actions);
+}
 
 }  // namespace porteiro::protocols::sqs

@@ -12,7 +12,7 @@
 namespace porteiro::protocols::sqs {
 namespace {
 
-constexpr std::string_view note_prefix = "attribute:";
+constexpr std::string_view attribute_prefix = "attribute:";
 constexpr std::string_view kms_reuse_default = "300";
 constexpr std::size_t key_id_max = 2048;  // AWS KMS API reference, KeyId.
 
@@ -51,11 +51,11 @@ struct Bounds {
   std::string_view name;
   std::int64_t min, max;
 };
-constexpr Bounds visibility{"VisibilityTimeout", 0, visibility_max_s};
+constexpr Bounds visibility_bounds{"VisibilityTimeout", 0, visibility_max_s};
 constexpr Bounds delay{"DelaySeconds", 0, 900};
 constexpr Bounds retention{"MessageRetentionPeriod", 60, 1'209'600};
 constexpr Bounds wait_time{"ReceiveMessageWaitTimeSeconds", 0, 20};
-constexpr Bounds size{"MaximumMessageSize", 1024, 1 << 20};
+constexpr Bounds size_bounds{"MaximumMessageSize", 1024, 1 << 20};
 constexpr Bounds key_reuse{"KmsDataKeyReusePeriodSeconds", 60, 86'400};
 
 Answer<void> set_seconds(const Bounds& bounds, std::string_view value, Duration& out) {
@@ -120,12 +120,13 @@ Answer<void> set_of_fifo(std::string_view name, std::string_view value, queue::O
 
 Answer<void> apply(Service& service, std::string_view name, std::string_view value, bool creating,
                    queue::Options& options) {
-  if (name == visibility.name) return set_seconds(visibility, value, options.visibility_timeout);
+  if (name == visibility_bounds.name)
+    return set_seconds(visibility_bounds, value, options.visibility_timeout);
   if (name == delay.name) return set_seconds(delay, value, options.delay);
   if (name == retention.name) return set_seconds(retention, value, options.retention);
   if (name == wait_time.name) return set_seconds(wait_time, value, options.wait);
-  if (name == size.name) {
-    const auto bytes = whole(value, size.min, size.max);
+  if (name == size_bounds.name) {
+    const auto bytes = whole(value, size_bounds.min, size_bounds.max);
     if (!bytes) return bad_attribute(name);
     options.message_bytes_max = static_cast<std::size_t>(*bytes);
     return ok();
@@ -170,11 +171,11 @@ Answer<void> check_together(const TextMap& attributes, const queue::Options& opt
 // The attributes that come from the options alone.
 std::optional<std::string> option_of(Service& service, const queue::Options& options,
                                      std::string_view name) {
-  if (name == visibility.name) return seconds(options.visibility_timeout);
+  if (name == visibility_bounds.name) return seconds(options.visibility_timeout);
   if (name == delay.name) return seconds(options.delay);
   if (name == retention.name) return seconds(options.retention);
   if (name == wait_time.name) return seconds(options.wait);
-  if (name == size.name) return std::to_string(options.message_bytes_max);
+  if (name == size_bounds.name) return std::to_string(options.message_bytes_max);
   if (name == "RedrivePolicy") return redrive_policy(service, options);
   if (options.fifo) {
     if (name == "FifoQueue") return "true";
@@ -278,12 +279,12 @@ std::optional<std::string> attribute_of(Service& service, const queue::Queue& qu
 }
 
 std::string note_of(const queue::Options& options, std::string_view attribute) {
-  const auto found = options.notes.find(std::string(note_prefix).append(attribute));
+  const auto found = options.notes.find(std::string(attribute_prefix).append(attribute));
   return found == options.notes.end() ? std::string() : found->second;
 }
 
 void set_note(queue::Options& options, std::string_view attribute, std::string_view value) {
-  const std::string key = std::string(note_prefix).append(attribute);
+  const std::string key = std::string(attribute_prefix).append(attribute);
   if (value.empty()) {
     options.notes.erase(key);
   } else {

@@ -25,9 +25,9 @@ std::string_view kind_of(std::string_view raw) {
   }
 }
 
-class Decoder {
+class JsonDecoder {
  public:
-  Decoder(std::string_view body, Input& input) : body_(body), input_(input) {}
+  JsonDecoder(std::string_view body, Input& input) : body_(body), input_(input) {}
 
   Answer<void> run() {
     if (!valid_utf8(body_)) fail("The request's body is not UTF-8.");
@@ -204,6 +204,8 @@ class Decoder {
 
 }  // namespace
 
-Answer<void> decode_json(std::string_view body, Input& input) { return Decoder(body, input).run(); }
+Answer<void> decode_json(std::string_view body, Input& input) {
+  return JsonDecoder(body, input).run();
+}
 
 }  // namespace porteiro::protocols::sqs

@@ -6,7 +6,7 @@
 namespace porteiro::protocols::sqs {
 namespace {
 
-Failure refused(std::string_view name, std::string_view why) {
+Failure refused_parameter(std::string_view name, std::string_view why) {
   std::string text = "The parameter ";
   return {&aws::bad_query_parameter, text.append(name).append(" ").append(why)};
 }
@@ -35,16 +35,16 @@ Key split(std::string_view name) {
   return key;
 }
 
-class Decoder {
+class QueryDecoder {
  public:
-  explicit Decoder(Input& input) : input_(input) {}
+  explicit QueryDecoder(Input& input) : input_(input) {}
 
   Answer<void> put(const aws::FormPair& pair) {
     if (Text* const slot = find_text(input_, pair.name)) return text(pair, *slot);
     if (Number* const slot = find_number(input_, pair.name)) return number(pair, *slot);
     const Key key = split(pair.name);
     if (TextList* const list = list_of(key.head)) {
-      if (!key.rest.empty()) return refused(pair.name, "is not known.");
+      if (!key.rest.empty()) return refused_parameter(pair.name, "is not known.");
       PORTEIRO_TRY(std::string_view * slot, element(pair.name, key.number, *list));
       return plain(pair, *slot);
     }
@@ -96,19 +96,19 @@ class Decoder {
   }
 
   static Answer<void> text(const aws::FormPair& pair, Text& slot) {
-    if (slot) return refused(pair.name, "comes twice.");
+    if (slot) return refused_parameter(pair.name, "comes twice.");
     slot = pair.value;
     return ok();
   }
 
   static Answer<void> plain(const aws::FormPair& pair, std::string_view& slot) {
-    if (slot.data() != nullptr) return refused(pair.name, "comes twice.");
+    if (slot.data() != nullptr) return refused_parameter(pair.name, "comes twice.");
     slot = pair.value;
     return ok();
   }
 
   static Answer<void> number(const aws::FormPair& pair, Number& slot) {
-    if (slot) return refused(pair.name, "comes twice.");
+    if (slot) return refused_parameter(pair.name, "comes twice.");
     const char* const end = pair.value.data() + pair.value.size();
     std::int64_t value = 0;
     const auto [parsed, failure] = std::from_chars(pair.value.data(), end, value);
@@ -121,7 +121,7 @@ class Decoder {
 
   template <class T>
   static Answer<T*> element(std::string_view name, std::size_t index, std::vector<T>& list) {
-    if (index == 0) return refused(name, "has to have a number from 1 to 100.");
+    if (index == 0) return refused_parameter(name, "has to have a number from 1 to 100.");
     if (list.size() < index) list.resize(index);
     return &list[index - 1];
   }
@@ -141,7 +141,7 @@ class Decoder {
     PORTEIRO_TRY(auto* slot, element(pair.name, key.number, out));
     if (key.rest == key_tag) return plain(pair, slot->first);
     if (key.rest == "Value") return plain(pair, slot->second);
-    return refused(pair.name, "is not known.");
+    return refused_parameter(pair.name, "is not known.");
   }
 
   static Answer<void> attribute(const aws::FormPair& pair, const Key& key,
@@ -156,7 +156,7 @@ class Decoder {
       slot->listed = true;
       return ok();
     }
-    return refused(pair.name, "is not known.");
+    return refused_parameter(pair.name, "is not known.");
   }
 
   static Answer<void> message(const aws::FormPair& pair, std::string_view name, MessageInput& out) {
@@ -174,7 +174,7 @@ class Decoder {
 }  // namespace
 
 Answer<void> decode_query(const aws::Form& form, Input& input) {
-  Decoder decoder(input);
+  QueryDecoder decoder(input);
   for (const aws::FormPair& pair : form.pairs()) {
     PORTEIRO_TRY(decoder.put(pair));
   }

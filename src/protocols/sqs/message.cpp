@@ -24,7 +24,6 @@ constexpr int number_digits_max = 38;      // "Up to 38 digits of precision",
 constexpr int number_exponent_min = -128;  // "between 10^-128 and 10^+126".
 constexpr int number_exponent_max = 126;
 
-bool digit(char c) { return c >= '0' && c <= '9'; }
 bool letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 std::string in_quotes(std::string_view name) { return "'" + std::string(name) + "'"; }
@@ -34,7 +33,7 @@ bool valid_name(std::string_view name) {
   if (name.front() == '.' || name.back() == '.' || name.find("..") != name.npos) return false;
   if (aws::starts_like(name, "aws.") || aws::starts_like(name, "amazon.")) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
-    return letter(c) || digit(c) || c == '_' || c == '-' || c == '.';
+    return letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.';
   });
 }
 
@@ -47,7 +46,7 @@ bool valid_number(std::string_view text) {
   std::size_t at = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
   int digits = 0, significant = 0, zeros = 0, scale = 0;  // Zeros: after the last other digit.
   bool point = false;
-  for (; at < text.size() && (digit(text[at]) || (text[at] == '.' && !point)); ++at) {
+  for (; at < text.size() && (is_digit(text[at]) || (text[at] == '.' && !point)); ++at) {
     if (text[at] == '.') {
       point = true;
       continue;

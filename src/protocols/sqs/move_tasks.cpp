@@ -8,7 +8,7 @@ namespace porteiro::protocols::sqs {
 namespace {
 
 constexpr std::int64_t per_second_max = 500;
-constexpr std::int64_t results_max = 10;
+constexpr std::int64_t tasks_listed_max = 10;
 
 Failure no_queue_for(std::string_view parameter) {
   return {&no_resource, "The resource that you specified for the " + std::string(parameter) +
@@ -33,12 +33,12 @@ std::string handle_of(Service& service, const queue::MoveTask& task) {
   return to_base64(text + "}");
 }
 
-struct Handle {
+struct TaskHandle {
   Id task;
   std::string source_arn;
 };
 
-std::optional<Handle> parse_handle(std::string_view text) {
+std::optional<TaskHandle> parse_task_handle(std::string_view text) {
   const auto bytes = from_base64(text);
   if (!bytes || !valid_utf8(*bytes)) return std::nullopt;
   const auto handle = aws::parse_map(*bytes);
@@ -48,7 +48,7 @@ std::optional<Handle> parse_handle(std::string_view text) {
     if (member == handle->end() || !member->is_string()) return std::nullopt;
   }
   const auto task = parse_id(task_id->get_ref<const std::string&>());
-  return Handle{task.value_or(Id{}), source_arn->get<std::string>()};
+  return TaskHandle{task.value_or(Id{}), source_arn->get<std::string>()};
 }
 
 std::string_view text_of(queue::MoveTask::Status status) {
@@ -139,7 +139,7 @@ Answer<Done> start_message_move_task(Call& call) {
 
 Answer<Done> cancel_message_move_task(Call& call) {
   if (!call.in.task_handle) return aws::missing("TaskHandle");
-  const auto handle = parse_handle(*call.in.task_handle);
+  const auto handle = parse_task_handle(*call.in.task_handle);
   if (!handle) return aws::invalid("Value for parameter TaskHandle is invalid.");
   PORTEIRO_TRY(const std::string source, queue_of_arn(call, handle->source_arn, "SourceArn"));
   const queue::MoveTask* const task = call.service.queues.find_move(handle->task);
@@ -161,7 +161,7 @@ Answer<Done> list_message_move_tasks(Call& call) {
   if (!in.source_arn) return aws::missing("SourceArn");
   PORTEIRO_TRY(const std::string source, queue_of_arn(call, *in.source_arn, "SourceArn"));
   const std::int64_t most = in.results_max.value_or(1);
-  if (most < 1 || most > results_max) {
+  if (most < 1 || most > tasks_listed_max) {
     return aws::bad_value(std::to_string(most), "MaxResults", "Must be between 1 and 10.");
   }
   const auto tasks = call.service.queues.moves(source, static_cast<std::size_t>(most));

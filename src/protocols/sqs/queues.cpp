@@ -10,7 +10,7 @@ namespace porteiro::protocols::sqs {
 namespace {
 
 constexpr std::size_t name_max = 80;
-constexpr std::int64_t results_max = 1000;
+constexpr std::int64_t queues_listed_max = 1000;
 constexpr std::string_view fifo_suffix = ".fifo";
 
 bool plain_name(std::string_view name) {
@@ -66,8 +66,8 @@ Answer<Page> page_of(std::vector<std::string> names, const Input& in) {
       return aws::invalid("Invalid or expired next token.");
     from = std::upper_bound(names.begin(), names.end(), *last);
   }
-  const std::int64_t most = in.results_max.value_or(results_max);
-  if (most < 1 || most > results_max) {
+  const std::int64_t most = in.results_max.value_or(queues_listed_max);
+  if (most < 1 || most > queues_listed_max) {
     return aws::bad_value(std::to_string(most), "MaxResults",
                           "MaxResults must be an integer between 1 and 1000.");
   }

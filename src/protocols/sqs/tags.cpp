@@ -6,7 +6,7 @@
 namespace porteiro::protocols::sqs {
 namespace {
 
-constexpr std::string_view note_prefix = "tag:";
+constexpr std::string_view tag_prefix = "tag:";
 constexpr std::size_t tags_max = 50;
 constexpr std::size_t key_max = 128;  // Characters; the value's: 256 (AWS, "Tag naming limits").
 constexpr std::size_t value_max = 256;
@@ -19,19 +19,19 @@ std::size_t characters(std::string_view text) {
 
 // The notes of all tags: they stand together in the map.
 auto first_tag(const queue::Options& options) {
-  return options.notes.lower_bound(std::string(note_prefix));
+  return options.notes.lower_bound(std::string(tag_prefix));
 }
 
 std::size_t count_tags(const queue::Options& options) {
   std::size_t count = 0;
-  for (auto at = first_tag(options);
-       at != options.notes.end() && at->first.starts_with(note_prefix); ++at) {
+  for (auto at = first_tag(options); at != options.notes.end() && at->first.starts_with(tag_prefix);
+       ++at) {
     ++count;
   }
   return count;
 }
 
-std::string key_of(std::string_view tag) { return std::string(note_prefix).append(tag); }
+std::string key_of(std::string_view tag) { return std::string(tag_prefix).append(tag); }
 
 }  // namespace
 
@@ -73,10 +73,9 @@ Answer<Done> list_queue_tags(Call& call) {
   const queue::Options& options = queue->options();
   if (count_tags(options) == 0) return Done{};
   call.out.open_map("Tags");
-  for (auto at = first_tag(options);
-       at != options.notes.end() && at->first.starts_with(note_prefix); ++at) {
-    call.out.entry("Tag", "Key", std::string_view(at->first).substr(note_prefix.size()),
-                   at->second);
+  for (auto at = first_tag(options); at != options.notes.end() && at->first.starts_with(tag_prefix);
+       ++at) {
+    call.out.entry("Tag", "Key", std::string_view(at->first).substr(tag_prefix.size()), at->second);
   }
   call.out.close_map();
   return Done{};
