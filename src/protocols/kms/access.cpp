@@ -51,50 +51,82 @@ bool meets(const kms::Grant& grant, const EncryptionContext* context) {
   return !grant.has_subset || within(grant.subset, *context);
 }
 
-ConditionValues values_of(const Service& service, const Caller& caller, const Key& key,
-                          const Wanted& wanted) {
-  return [&](std::string_view name) -> std::vector<std::string> {
-    constexpr std::string_view context = "kms:EncryptionContext:", tag = "aws:ResourceTag/";
-    const auto has = [&](std::string_view word) {
-      return name.size() == word.size() &&
-             std::equal(name.begin(), name.end(), word.begin(), [](char a, char b) {
-               return (a | 0x20) == (b | 0x20);  // Names of keys have no case.
-             });
-    };
-    if (name.starts_with(context)) {
-      if (wanted.context == nullptr) return {};
-      const auto found = wanted.context->find(name.substr(context.size()));
-      if (found == wanted.context->end()) return {};
-      return {found->second};
-    }
-    if (has("kms:EncryptionContextKeys")) {
+bool begins(std::string_view name, std::string_view prefix) {
+  return same_word(name.substr(0, prefix.size()), prefix);
+}
+
+// Of all pairs with that name: those that differ in case only are one to a condition.
+template <class Pairs>
+std::vector<std::string> values_named(const Pairs& pairs, std::string_view name) {
+  std::vector<std::string> values;
+  for (const auto& [each, value] : pairs) {
+    if (same_word(each, name)) values.push_back(value);
+  }
+  return values;
+}
+
+std::vector<std::string> values_of_grant(const kms::Grant& grant, std::string_view name) {
+  if (same_word(name, "kms:GranteePrincipal")) return {grant.grantee};
+  if (same_word(name, "kms:RetiringPrincipal") && !grant.retiring.empty()) return {grant.retiring};
+  std::vector<std::string> values;
+  if (same_word(name, "kms:GrantOperations")) {
+    values.assign(grant.operations.begin(), grant.operations.end());
+  } else if (same_word(name, "kms:GrantConstraintType")) {
+    if (grant.has_equals) values.push_back("EncryptionContextEquals");
+    if (grant.has_subset) values.push_back("EncryptionContextSubset");
+  }
+  return values;
+}
+
+std::vector<std::string> values_of_key(const Key& key, std::string_view name) {
+  constexpr std::string_view tag = "aws:ResourceTag/";
+  if (begins(name, tag)) return values_named(key.tags, name.substr(tag.size()));
+  if (same_word(name, "kms:KeySpec")) return {std::string(to_string(key.spec))};
+  if (same_word(name, "kms:KeyUsage")) return {std::string(to_string(key.usage))};
+  if (same_word(name, "kms:KeyOrigin")) {
+    return {key.origin == kms::Origin::external ? "EXTERNAL" : "AWS_KMS"};
+  }
+  return {};
+}
+
+std::vector<std::string> values_of_request(const Wanted& wanted, std::string_view name) {
+  constexpr std::string_view context = "kms:EncryptionContext:";
+  if (wanted.context != nullptr) {
+    if (begins(name, context)) return values_named(*wanted.context, name.substr(context.size()));
+    if (same_word(name, "kms:EncryptionContextKeys")) {
       std::vector<std::string> names;
-      if (wanted.context != nullptr) {
-        for (const auto& [each, value] : *wanted.context) names.push_back(each);
-      }
+      for (const auto& [each, value] : *wanted.context) names.push_back(each);
       return names;
     }
-    if (name.starts_with(tag)) {
-      const auto found = key.tags.find(std::string(name.substr(tag.size())));
-      if (found == key.tags.end()) return {};
-      return {found->second};
-    }
-    if (has("kms:CallerAccount") || has("aws:PrincipalAccount")) return {service.aws.account};
-    if (has("aws:PrincipalArn")) return {caller.arn};
-    if (has("kms:KeySpec")) return {std::string(to_string(key.spec))};
-    if (has("kms:KeyUsage")) return {std::string(to_string(key.usage))};
-    if (has("kms:KeyOrigin")) {
-      return {key.origin == kms::Origin::external ? "EXTERNAL" : "AWS_KMS"};
-    }
-    if (has("kms:GrantIsForAWSResource")) return {"false"};
-    const bool algorithm = has("kms:EncryptionAlgorithm") || has("kms:SigningAlgorithm") ||
-                           has("kms:MacAlgorithm") || has("kms:KeyAgreementAlgorithm");
-    if (algorithm && !wanted.algorithm.empty()) return {std::string(wanted.algorithm)};
-    return {};
+  }
+  if (!wanted.algorithm_key.empty() && same_word(name, wanted.algorithm_key)) {
+    return {std::string(wanted.algorithm)};
+  }
+  if (same_word(name, "kms:GrantIsForAWSResource")) return {"false"};
+  return wanted.grant == nullptr ? std::vector<std::string>()
+                                 : values_of_grant(*wanted.grant, name);
+}
+
+ConditionValues values_of(const Service& service, const Caller& caller, const Key& key,
+                          const Wanted& wanted) {
+  return [&](std::string_view name) {
+    auto values = values_of_request(wanted, name);
+    if (values.empty()) values = values_of_key(key, name);
+    if (values.empty()) values = values_of_caller(service, caller, name);
+    return values;
   };
 }
 
 }  // namespace
+
+std::vector<std::string> values_of_caller(const Service& service, const Caller& caller,
+                                          std::string_view name) {
+  if (same_word(name, "kms:CallerAccount") || same_word(name, "aws:PrincipalAccount")) {
+    return {service.aws.account};
+  }
+  if (same_word(name, "aws:PrincipalArn")) return {caller.arn};
+  return {};
+}
 
 std::string Service::alias_arn(std::string_view alias) const {
   return aws::to_text({"kms", aws.region, aws.account, alias});

@@ -75,6 +75,9 @@ struct Page {
 Answer<Page> page_of(Call& call, std::int64_t limit, std::int64_t limit_max);
 // Tags of the member `Tags`, 50 with those that are there. Errors: bad_tag.
 Answer<void> read_tags(Call& call, std::map<std::string, std::string>& tags);
+// What a condition on who asks finds; empty: the key of that name is about something else.
+std::vector<std::string> values_of_caller(const Service& service, const Caller& caller,
+                                          std::string_view name);
 // Checks a policy that `call` would give to `key`. Errors: bad_policy, also where the caller could
 // not change it again.
 Answer<void> check_policy(Call& call, const Key* key, const std::string& text);

@@ -66,6 +66,15 @@ Answer<Key*> opening_key(Call& call, const std::string& text, const Algorithm& a
   return *named;
 }
 
+// `context` bound to what `algorithm` makes or opens.
+Wanted encryption(std::string_view operation, const EncryptionContext& context,
+                  const Algorithm& algorithm = {}) {
+  return {.operation = operation,
+          .context = &context,
+          .algorithm_key = "kms:EncryptionAlgorithm",
+          .algorithm = algorithm.name};
+}
+
 // Everything that comes before a key of that usage works.
 Answer<void> ready(Call& call, Op op, const Key& key, const Wanted& wanted,
                    std::string_view operation) {
@@ -99,8 +108,8 @@ Answer<Done> new_data_key(Call& call, bool with_plaintext) {
   PORTEIRO_TRY(const std::size_t size, data_key_bytes(call));
   PORTEIRO_TRY(check_recipient(call));
   PORTEIRO_TRY(Key * key, service.key_of(call));
-  PORTEIRO_TRY(ready(call, Op::generate_data_key, *key,
-                     {.operation = call.action.name, .context = &context}, call.action.name));
+  PORTEIRO_TRY(ready(call, Op::generate_data_key, *key, encryption(call.action.name, context),
+                     call.action.name));
   PORTEIRO_TRY(check_algorithm(*key, {}, context));
   PORTEIRO_TRY(service.stop_if_dry(call));
   const auto plaintext = kms::SecretBytes::random(service.entropy(), size);
@@ -120,9 +129,8 @@ Answer<Done> encrypt(Call& call) {
   const EncryptionContext context = context_of(call.in);
   const Algorithm algorithm = read_algorithm(call.in, "EncryptionAlgorithm");
   PORTEIRO_TRY(Key * key, service.key_of(call));
-  PORTEIRO_TRY(ready(call, Op::encrypt, *key,
-                     {.operation = "Encrypt", .context = &context, .algorithm = algorithm.name},
-                     "Encrypt"));
+  PORTEIRO_TRY(
+      ready(call, Op::encrypt, *key, encryption("Encrypt", context, algorithm), "Encrypt"));
   PORTEIRO_TRY(check_algorithm(*key, algorithm, context));
   if (algorithm.oaep && plaintext->size() > key->pair->plaintext_max(*algorithm.oaep)) {
     return wrong("The plaintext is longer than " + std::string(algorithm.name) + " allows with " +
@@ -162,9 +170,8 @@ Answer<Done> decrypt(Call& call) {
   if (call.in.failure()) return *call.in.failure();
   PORTEIRO_TRY(check_recipient(call));
   PORTEIRO_TRY(Key * key, opening_key(call, *text, algorithm, "KeyId"));
-  PORTEIRO_TRY(ready(call, Op::decrypt, *key,
-                     {.operation = "Decrypt", .context = &context, .algorithm = algorithm.name},
-                     "Decrypt"));
+  PORTEIRO_TRY(
+      ready(call, Op::decrypt, *key, encryption("Decrypt", context, algorithm), "Decrypt"));
   PORTEIRO_TRY(check_algorithm(*key, algorithm, context));
   if (algorithm.oaep) {
     PORTEIRO_TRY(service.stop_if_dry(call));
@@ -248,9 +255,9 @@ Answer<Done> re_encrypt(Call& call) {
   PORTEIRO_TRY(from.key, opening_key(call, *text, from.algorithm, "SourceKeyId"));
   PORTEIRO_TRY(to.key, service.key_of(call, "DestinationKeyId"));
   PORTEIRO_TRY(ready(call, Op::decrypt, *from.key,
-                     {.operation = "ReEncryptFrom", .context = &from.context}, "ReEncrypt"));
+                     encryption("ReEncryptFrom", from.context, from.algorithm), "ReEncrypt"));
   PORTEIRO_TRY(ready(call, Op::encrypt, *to.key,
-                     {.operation = "ReEncryptTo", .context = &to.context}, "ReEncrypt"));
+                     encryption("ReEncryptTo", to.context, to.algorithm), "ReEncrypt"));
   PORTEIRO_TRY(check_algorithm(*from.key, from.algorithm, from.context));
   PORTEIRO_TRY(check_algorithm(*to.key, to.algorithm, to.context));
   kms::SecretBytes opened;

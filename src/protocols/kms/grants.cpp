@@ -160,8 +160,9 @@ Answer<Done> create_grant(Call& call) {
   Service& service = call.service;
   PORTEIRO_TRY(kms::Grant grant, read_grant(call));
   PORTEIRO_TRY(Key * key, service.key_of(call, "KeyId", Names::no_alias));
-  PORTEIRO_TRY(const kms::Grant* by,
-               service.allow(call, *key, {.operation = "CreateGrant", .changes = true}));
+  PORTEIRO_TRY(
+      const kms::Grant* by,
+      service.allow(call, *key, {.operation = "CreateGrant", .grant = &grant, .changes = true}));
   if (by != nullptr && !gives_no_more(grant, *by)) {
     return Failure{&no_access,
                    "Who may create grants by a grant only may give no more than it has."};

@@ -25,9 +25,7 @@ Answer<void> check_policy(Call& call, const Key* key, const std::string& text) {
   if (bypass) return ok();
   const Service& service = call.service;
   const ConditionValues values = [&](std::string_view name) -> std::vector<std::string> {
-    if (name == "kms:CallerAccount" || name == "aws:PrincipalAccount") return {service.aws.account};
-    if (name == "aws:PrincipalArn") return {call.caller.arn};
-    return {};
+    return values_of_caller(service, call.caller, name);
   };
   const std::string root = service.root_arn();
   const std::string arn = key == nullptr ? "*" : service.arn_of(*key);

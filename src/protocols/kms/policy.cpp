@@ -30,11 +30,6 @@ Failure malformed(std::string text) { return {&bad_policy, std::move(text)}; }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
-bool same_word(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
-}
-
 // A text, or a list of texts.
 bool read_texts(const json& value, std::vector<std::string>& out) {
   if (value.is_string()) {
@@ -191,7 +186,9 @@ bool fits(const PolicyCondition& condition, std::string_view value) {
   });
 }
 
-bool holds(const PolicyCondition& condition, const ConditionValues& values) {
+// An operator for one value that meets several has to hold for each of them to allow, and for one
+// of them to deny.
+bool holds(const PolicyCondition& condition, const ConditionValues& values, bool allow) {
   const std::vector<std::string> has = values(condition.key);
   if (condition.operation == "Null") {
     return fits(condition, has.empty() ? "true" : "false");
@@ -202,19 +199,27 @@ bool holds(const PolicyCondition& condition, const ConditionValues& values) {
            (negated && condition.set == PolicyCondition::Set::one);
   }
   const auto good = [&](const std::string& value) { return fits(condition, value) != negated; };
-  return condition.set == PolicyCondition::Set::any ? std::any_of(has.begin(), has.end(), good)
-                                                    : std::all_of(has.begin(), has.end(), good);
+  const bool one_is_enough = condition.set == PolicyCondition::Set::any ||
+                             (condition.set == PolicyCondition::Set::one && !allow);
+  return one_is_enough ? std::any_of(has.begin(), has.end(), good)
+                       : std::all_of(has.begin(), has.end(), good);
 }
 
 bool applies(const PolicyStatement& statement, const PolicyQuestion& question) {
   return is_principal_of(statement.principals, question) != statement.not_principals &&
          is_one_of(statement.actions, question.action, true) != statement.not_actions &&
          is_one_of(statement.resources, question.resource, false) &&
-         std::all_of(statement.conditions.begin(), statement.conditions.end(),
-                     [&](const auto& each) { return holds(each, question.values); });
+         std::all_of(
+             statement.conditions.begin(), statement.conditions.end(),
+             [&](const auto& each) { return holds(each, question.values, statement.allow); });
 }
 
 }  // namespace
+
+bool same_word(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
+}
 
 bool matches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0, star = std::string_view::npos, from = 0;

@@ -25,7 +25,8 @@ struct PolicyStatement {
   std::vector<PolicyCondition> conditions;
 };
 
-// Values of a condition's key in a request; empty: the request has no such key.
+// Values of a condition's key, whose name has no case, in a request; empty: the request has no such
+// key.
 using ConditionValues = std::function<std::vector<std::string>(std::string_view key)>;
 
 struct PolicyQuestion {
@@ -49,6 +50,7 @@ class Policy {
   std::vector<PolicyStatement> statements_;
 };
 
+bool same_word(std::string_view a, std::string_view b);  // Without regard to case.
 // '*' and '?' stand for what they do in policies.
 bool matches(std::string_view pattern, std::string_view text);
 // The policy of a key that was given none: the account's root, and so everybody, may do all.

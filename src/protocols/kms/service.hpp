@@ -66,8 +66,10 @@ enum class Names : std::uint8_t { all, no_alias };
 struct Wanted {
   std::string_view operation;                  // "Decrypt", as grants name it.
   const EncryptionContext* context = nullptr;  // Null: the operation knows none.
-  std::string_view algorithm{};
-  bool changes = false;  // The key itself; the config's are not to be changed.
+  // The condition's key that names the algorithm ("kms:SigningAlgorithm"), and which it is.
+  std::string_view algorithm_key{}, algorithm{};
+  const kms::Grant* grant = nullptr;  // That is to be given.
+  bool changes = false;               // The key itself; the config's are not to be changed.
 };
 
 // An import that was prepared: the pair that its material comes wrapped with.

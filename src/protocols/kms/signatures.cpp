@@ -32,8 +32,9 @@ Answer<Signing> read_signing(Call& call, Op op) {
     }
     return aws::constraint(*name, "SigningAlgorithm", "be a signing algorithm that KMS has");
   }
-  PORTEIRO_TRY(signing.key,
-               call.service.allowed_key(call, {.operation = call.action.name, .algorithm = *name}));
+  PORTEIRO_TRY(signing.key, call.service.allowed_key(call, {.operation = call.action.name,
+                                                            .algorithm_key = "kms:SigningAlgorithm",
+                                                            .algorithm = *name}));
   PORTEIRO_TRY(call.service.begin(call, op, signing.key));
   PORTEIRO_TRY(call.service.usable(*signing.key, kms::KeyUsage::sign_verify, call.action.name));
   if (!kms::can_sign(signing.key->spec, *algorithm)) {
@@ -67,8 +68,9 @@ Answer<Mac> read_mac(Call& call, Op op) {
       in.choice("MacAlgorithm", {"HMAC_SHA_224", "HMAC_SHA_256", "HMAC_SHA_384", "HMAC_SHA_512"});
   if (in.failure()) return *in.failure();
   Mac mac;
-  PORTEIRO_TRY(mac.key,
-               call.service.allowed_key(call, {.operation = call.action.name, .algorithm = *name}));
+  PORTEIRO_TRY(mac.key, call.service.allowed_key(call, {.operation = call.action.name,
+                                                        .algorithm_key = "kms:MacAlgorithm",
+                                                        .algorithm = *name}));
   PORTEIRO_TRY(call.service.begin(call, op, mac.key));
   PORTEIRO_TRY(call.service.usable(*mac.key, kms::KeyUsage::generate_verify_mac, call.action.name));
   if (name->substr(9) != to_string(mac.key->spec).substr(5)) {
@@ -98,8 +100,10 @@ Answer<Done> new_data_key_pair(Call& call, bool with_plaintext) {
   if (!spec || !kms::is_pair(*spec)) {
     return aws::constraint(*name, "KeyPairSpec", "be a spec of key pairs that KMS has");
   }
-  PORTEIRO_TRY(Key * key,
-               service.allowed_key(call, {.operation = call.action.name, .context = &context}));
+  PORTEIRO_TRY(Key * key, service.allowed_key(call, {.operation = call.action.name,
+                                                     .context = &context,
+                                                     .algorithm_key = "kms:EncryptionAlgorithm",
+                                                     .algorithm = "SYMMETRIC_DEFAULT"}));
   PORTEIRO_TRY(service.begin(call, Op::generate_data_key_pair, key));
   PORTEIRO_TRY(service.usable(*key, kms::KeyUsage::encrypt_decrypt, call.action.name));
   if (key->spec != kms::KeySpec::symmetric_default) {
@@ -195,7 +199,9 @@ Answer<Done> derive_shared_secret(Call& call) {
   if (call.in.failure()) return *call.in.failure();
   PORTEIRO_TRY(check_recipient(call));
   PORTEIRO_TRY(const Key* key,
-               service.allowed_key(call, {.operation = "DeriveSharedSecret", .algorithm = "ECDH"}));
+               service.allowed_key(call, {.operation = "DeriveSharedSecret",
+                                          .algorithm_key = "kms:KeyAgreementAlgorithm",
+                                          .algorithm = "ECDH"}));
   PORTEIRO_TRY(service.begin(call, Op::derive_shared_secret, key));
   PORTEIRO_TRY(service.usable(*key, kms::KeyUsage::key_agreement, "DeriveSharedSecret"));
   PORTEIRO_TRY(service.stop_if_dry(call));
