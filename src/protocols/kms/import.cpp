@@ -1,4 +1,6 @@
 // Material that clients bring: wrapped for one key, by a pair that lives for a day in memory only.
+#include <algorithm>
+
 #include "porteiro/base/bytes.hpp"
 #include "protocols/kms/actions.hpp"
 
@@ -60,6 +62,18 @@ Answer<std::optional<Time>> read_expiry(Call& call) {
   return std::optional(until);
 }
 
+// The oldest token makes room; one that is over stays as long as there is room, so that its holder
+// is told so.
+void keep(Service& service, std::string token, Import import) {
+  auto& imports = service.imports;
+  if (imports.size() >= service.options.imports_max) {
+    imports.erase(std::min_element(
+        imports.begin(), imports.end(),
+        [](const auto& a, const auto& b) { return a.second.until < b.second.until; }));
+  }
+  imports.emplace(std::move(token), std::move(import));
+}
+
 Answer<Done> finish_import(Service& service, aws::Writer& out, Id id, std::optional<Time> until,
                            const Result<kms::SecretBytes>& material) {
   Key* const key = service.ring().find(id);
@@ -103,11 +117,6 @@ Answer<Done> get_parameters_for_import(Call& call) {
   if (*algorithm == "RSAES_PKCS1_V1_5" || *algorithm == "SM2PKE" || *name == "SM2") {
     return Failure{&unsupported, "This wrapping is not supported."};
   }
-  std::erase_if(service.imports,
-                [&](const auto& each) { return each.second.until <= service.now(); });
-  if (service.imports.size() >= service.options.imports_max) {
-    return Failure{&limit_exceeded, "Too many imports are prepared at a time; end one of them."};
-  }
   auto seed = kms::SecretBytes::random(service.entropy(), kms::KeyPair::seed_bytes);
   return service.apart(
       call,
@@ -124,11 +133,10 @@ Answer<Done> get_parameters_for_import(Call& call) {
         out.base64("ImportToken", random.view());
         out.base64("PublicKey", pair->public_der());
         write_date(out, "ParametersValidTo", until);
-        service.imports.emplace(std::string(random.view()),
-                                Import{id, algorithm, std::move(pair), until});
+        keep(service, std::string(random.view()), {id, algorithm, std::move(pair), until});
         return answered;
       },
-      true);
+      Service::Pace::slow);
 }
 
 Answer<Done> import_key_material(Call& call) {
@@ -147,7 +155,6 @@ Answer<Done> import_key_material(Call& call) {
   const Import import = found->second;
   const kms::KeySpec spec = key->spec;
   if (import.until <= service.now()) {
-    service.imports.erase(found);
     return Failure{&expired_import, "The import token has expired."};
   }
   return service.apart(

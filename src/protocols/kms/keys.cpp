@@ -170,7 +170,7 @@ Answer<Done> create_key(Call& call) {
                                                         kms::KeyPair::Shared pair) mutable {
         return finish_key(service, out, std::move(data), std::move(pair));
       },
-      kms::is_rsa(spec));
+      Service::pace_of_making(spec));
 }
 
 Answer<Done> describe_key(Call& call) {

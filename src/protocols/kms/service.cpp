@@ -52,7 +52,9 @@ Service::Service(Kms::Parts parts_, AwsOptions aws_, KmsOptions options_)
       options(options_),
       key_arn_(aws::to_text({"kms", aws.region, aws.account, "key/"})),
       request_ids_(seed_of(parts.environment.entropy)),
-      counts_(parts.telemetry, "porteiro_kms_requests_total", actions_count + 1) {
+      counts_(parts.telemetry, "porteiro_kms_requests_total", actions_count + 1),
+      jobs_{"kms-api", options_.jobs_max},
+      making_{"kms-make", options_.making_max} {
   parts.telemetry.describe("porteiro_kms_requests_total",
                            "Requests to the KMS service, by action and error.");
 }
@@ -109,14 +111,17 @@ void Service::handle(const http::Request& request, http::Responder respond, cons
 
 // ---- answers ----
 
-Answer<Offload::Lane> Service::admit(bool slow) {
-  if (jobs_ >= options.jobs_max) {
+Answer<Offload::Lane> Service::admit(Jobs& jobs) {
+  if (jobs.count >= jobs.max) {
     return Failure{&throttling, "Too much waits to be worked out; nothing was done. Try again."};
   }
-  ++jobs_;
-  std::optional<Offload::Lane>& lane = slow ? slow_ : quick_;
-  if (!lane) lane = parts.environment.offload.lane(slow ? "kms-make" : "kms-api");
-  return *lane;
+  ++jobs.count;
+  if (!jobs.lane) jobs.lane = parts.environment.offload.lane(jobs.name);
+  return *jobs.lane;
+}
+
+Failure Service::after_reset() {
+  return {&internal, "The emulator was reset meanwhile; nothing was done. Try again."};
 }
 
 Service::Pending Service::postpone(Call& call) {
@@ -211,6 +216,7 @@ Answer<void> Service::stop_if_dry(Call& call) {
 }
 
 void Service::reset(UniqueFunction<void(Result<void>)> done) {
+  ++resets_;
   imports.clear();
   policies_.clear();
   ring().reset();

@@ -119,10 +119,16 @@ class Service : public std::enable_shared_from_this<Service> {
   Answer<void> stop_if_dry(Call& call);  // DryRun: the answer is an error that says "it could".
 
   // Runs `work` off the loop, then `finish(writer, result of work)` on it, which ends the answer
-  // as an action does. Errors: throttling (too much waits).
+  // as an action does; where a reset came in between, it is not run, and the answer is an error.
+  // Work of one pace waits for none of the other. Errors: throttling (too much waits).
+  enum class Pace : std::uint8_t { fast, slow };  // Slow: RSA pairs are made.
+  static Pace pace_of_making(kms::KeySpec spec) {
+    return kms::is_rsa(spec) ? Pace::slow : Pace::fast;
+  }
   template <class Work, class Finish>
-  Answer<Done> apart(Call& call, Work work, Finish finish, bool slow = false) {
-    PORTEIRO_TRY(const Offload::Lane lane, admit(slow));
+  Answer<Done> apart(Call& call, Work work, Finish finish, Pace pace = Pace::fast) {
+    Jobs& jobs = pace == Pace::slow ? making_ : jobs_;
+    PORTEIRO_TRY(const Offload::Lane lane, admit(jobs));
     using Value = decltype(work());
     struct Job {
       Work work;
@@ -131,15 +137,16 @@ class Service : public std::enable_shared_from_this<Service> {
     const auto job = std::make_shared<Job>(Job{std::move(work)});
     parts.environment.offload.run(
         lane, [job] { job->value.emplace(job->work()); },
-        [self = weak_from_this(), job, finish = std::move(finish),
-         pending = postpone(call)]() mutable {
+        [self = weak_from_this(), &jobs, job, finish = std::move(finish), pending = postpone(call),
+         resets = resets_]() mutable {
           const auto service = self.lock();
           if (service == nullptr) return;
-          --service->jobs_;
+          --jobs.count;
           --service->waiting_;
           std::string body = "{";
           aws::Writer out(body, false);
-          Answer<Done> outcome = finish(out, std::move(*job->value));
+          Answer<Done> outcome = resets == service->resets_ ? finish(out, std::move(*job->value))
+                                                            : Answer<Done>(after_reset());
           service->conclude(std::move(pending), std::move(body), std::move(outcome));
         });
     return Done{false, true};
@@ -152,7 +159,7 @@ class Service : public std::enable_shared_from_this<Service> {
   Kms::Parts parts;
   const AwsOptions aws;
   const KmsOptions options;
-  std::map<std::string, Import, std::less<>> imports;  // By token.
+  std::map<std::string, Import, std::less<>> imports;  // By token; imports_max of them.
 
  private:
   struct Pending {  // An answer to come.
@@ -161,7 +168,15 @@ class Service : public std::enable_shared_from_this<Service> {
     std::optional<kms::Kms::Ticket> ticket;
   };
 
-  Answer<Offload::Lane> admit(bool slow);
+  struct Jobs {  // Off the loop.
+    const char* name;
+    std::size_t max;
+    std::size_t count = 0;
+    std::optional<Offload::Lane> lane{};
+  };
+
+  Answer<Offload::Lane> admit(Jobs& jobs);
+  static Failure after_reset();
   Pending postpone(Call& call);
   void conclude(Pending pending, std::string body, Answer<Done> outcome);
   void send(Pending pending, const ErrorKind* kind, std::string body);
@@ -175,8 +190,9 @@ class Service : public std::enable_shared_from_this<Service> {
   Random request_ids_;
   aws::Counts counts_;  // The last action: requests for none that is known.
   std::map<Id, std::pair<std::string, Policy>> policies_;
-  std::optional<Offload::Lane> quick_, slow_;
-  std::size_t jobs_ = 0, waiting_ = 0;
+  Jobs jobs_, making_;
+  std::size_t waiting_ = 0;
+  std::uint64_t resets_ = 0;
 };
 
 Failure failure_of(const Error& error);

@@ -133,7 +133,7 @@ Answer<Done> new_data_key_pair(Call& call, bool with_plaintext) {
         out.plain("KeyMaterialId", material_id(*still, still->current().number));
         return answered;
       },
-      kms::is_rsa(*spec));
+      Service::pace_of_making(*spec));
 }
 
 }  // namespace

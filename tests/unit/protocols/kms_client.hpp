@@ -55,9 +55,11 @@ class KmsClient {
                                     setup.options);
   }
 
-  Reply send(const std::string& action, std::string_view body, std::string_view key = {},
-             std::string_view method = "POST") {
-    std::optional<Reply> reply;
+  // The reply comes as soon as the world has moved on.
+  using Coming = std::shared_ptr<std::optional<Reply>>;
+  Coming begin(const std::string& action, std::string_view body, std::string_view key = {},
+               std::string_view method = "POST") {
+    const auto reply = std::make_shared<std::optional<Reply>>();
     const std::string target = "TrentService." + action;
     const std::string credential =
         "AWS4-HMAC-SHA256 Credential=" + std::string(key) + "/20260101/us-east-1/kms/aws4_request";
@@ -67,16 +69,21 @@ class KmsClient {
     CHECK(Kms::takes(request));
     service->handle(
         request,
-        [&reply](http::Response response) {
-          REQUIRE_FALSE(reply.has_value());
-          reply = Reply{response.status, response.content_type, response.body, response.headers};
+        [reply](http::Response response) {
+          REQUIRE_FALSE(reply->has_value());
+          *reply = Reply{response.status, response.content_type, response.body, response.headers};
         },
         {who, purpose});
-    while (!reply && world.scheduler.step()) {
+    return reply;
+  }
+  Reply send(const std::string& action, std::string_view body, std::string_view key = {},
+             std::string_view method = "POST") {
+    const Coming reply = begin(action, body, key, method);
+    while (!*reply && world.scheduler.step()) {
     }
-    REQUIRE(reply.has_value());
+    REQUIRE(reply->has_value());
     CHECK(service->waiting() == 0);
-    return *reply;
+    return **reply;
   }
   // The result of an action that has to succeed.
   json ok(const std::string& action, const json& body, std::string_view key = {}) {
