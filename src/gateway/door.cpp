@@ -66,18 +66,16 @@ void Core::identify(Exchange exchange, const http::Request& request, const PathV
 // Who shows nothing guesses nothing.
 Duration Core::locked_out(const http::Request& request, const Shown& shown) {
   if (lockout_.quiet() || shown.kind == Shown::Kind::nothing) return Duration::zero();
-  const Duration wait = lockout_.remaining("peer " + peer_address(request.peer), now());
-  const std::string account = identities_->account(request, shown);
-  return account.empty() ? wait : std::max(wait, lockout_.remaining(account, now()));
+  return std::max(lockout_.remaining(peer_name(request.peer), now()),
+                  lockout_.remaining(identities_->account(request, shown), now()));
 }
 
 void Core::count_failure(const Exchange& exchange, const http::Request& request,
                          const Shown& shown) {
-  if (lockout_.failed("peer " + peer_address(request.peer), now())) {
+  if (lockout_.failed(peer_name(request.peer), now())) {
     tell_denied(exchange, nobody, "too many attempts of one address have failed: it is locked out");
   }
-  const std::string account = identities_->account(request, shown);
-  if (!account.empty() && lockout_.failed(account, now())) {
+  if (lockout_.failed(identities_->account(request, shown), now())) {
     tell_denied(exchange, nobody,
                 "too many attempts with one access key have failed: it is locked out");
   }
@@ -118,16 +116,17 @@ void Core::verify(Exchange exchange, const http::Request& request, const Shown& 
 // fill the journal with refusals.
 void Core::admit(Exchange exchange, const http::Request& request, const PathValues& values,
                  const Wanted& headers, const Shown& shown, const Identity& who) {
-  const bool unknown = who.kind == Identity::Kind::unknown;
-  if (unknown) count_failure(exchange, request, shown);
-  const auto caller = unknown ? std::nullopt : std::optional(who.caller);
+  const bool wrong = who.kind == Identity::Kind::unknown;
+  const bool refused = wrong || who.kind == Identity::Kind::untimely;
+  if (wrong) count_failure(exchange, request, shown);
+  const auto caller = refused ? std::nullopt : std::optional(who.caller);
   if (const Duration wait = admission_.take(caller, now()); wait > Duration::zero()) {
     return refuse(
         std::move(exchange),
         retry_later(http::problem(429, "too many requests for this client's rate"), wait));
   }
   const std::string& scope = exchange.route->options.scope;
-  if (unknown || (who.caller == anonymous && !scope.empty())) {
+  if (refused || (who.caller == anonymous && !scope.empty())) {
     return turn_away(std::move(exchange), who);
   }
   const bool narrowed = who.scopes != nullptr;

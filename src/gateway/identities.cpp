@@ -21,6 +21,8 @@ constexpr const char* signature_refused =
     "that is known here";
 constexpr const char* time_refused =
     "the signature is right, but not at this time: look at the clock, or sign again";
+constexpr const char* token_time_refused =
+    "the token is right, but not at this time: look at the clock, or get another one";
 
 Identity client(std::size_t caller, const std::vector<std::string>* scopes = nullptr) {
   Identity identity;
@@ -30,12 +32,16 @@ Identity client(std::size_t caller, const std::vector<std::string>* scopes = nul
   return identity;
 }
 
-Identity unknown(const char* told, std::string reason) {
+Identity refused(Identity::Kind kind, const char* told, std::string reason) {
   Identity identity;
-  identity.kind = Identity::Kind::unknown;
+  identity.kind = kind;
   identity.told = told;
   identity.reason = std::move(reason);
   return identity;
+}
+
+Identity unknown(const char* told, std::string reason) {
+  return refused(Identity::Kind::unknown, told, std::move(reason));
 }
 
 // What a request shows, and whose certificate its connection has: both say the same client, or else
@@ -157,10 +163,8 @@ Identity Identities::by_key(const Shown& shown, Time now) {
   const bool token =
       shown.kind == Shown::Kind::bearer && tokens() && identity::has_token_form(shown.text);
   if (!token) return unknown(key_unknown, "the API key is not known");
-  if (const KnownToken* seen = known(digest, now)) {
-    return client(seen->caller, seen->narrowed ? &seen->scopes : nullptr);
-  }
-  auto read = identity::read_token(shown.text, issuers_, now);
+  if (const KnownToken* seen = known(digest)) return by_token(*seen, now);
+  auto read = identity::read_token(shown.text, issuers_);
   if (!read) return unknown(token_refused, read.error().detail);
   Identity found;
   found.kind = Identity::Kind::unverified;
@@ -171,7 +175,6 @@ Identity Identities::by_key(const Shown& shown, Time now) {
 Identity Identities::learn(const UnverifiedToken& unverified, bool right, Time now) {
   const identity::Token& token = unverified.token;
   if (!right) return unknown(token_refused, "the signature of the token does not match");
-  if (now >= token.expires) return unknown(token_refused, "the token has expired");
   const StringMap<std::size_t>& subjects = subjects_[token.issuer];
   auto owner = subjects.find(token.subject);
   const bool own = owner != subjects.end();
@@ -180,22 +183,28 @@ Identity Identities::learn(const UnverifiedToken& unverified, bool right, Time n
     return unknown(token_refused, "no client has the subject of the token");
   }
   KnownToken learned{unverified.digest, owner->second, token.scopes.has_value() || !own,
-                     token.scopes.value_or(std::vector<std::string>{}), token.expires};
+                     token.scopes.value_or(std::vector<std::string>{}), token.period};
   // Kept is what a scope of the client's own can be, not what a token says beside.
   std::erase_if(learned.scopes, [&](const std::string& scope) {
     return !admission_->allowed(learned.caller, scope);
   });
-  const KnownToken& kept = remember(std::move(learned));
-  return agreed(client(kept.caller, kept.narrowed ? &kept.scopes : nullptr), unverified.certified);
+  return agreed(by_token(remember(std::move(learned)), now), unverified.certified);
 }
 
-Identities::KnownToken* Identities::known(const Admission::Digest& digest, Time now) {
+Identity Identities::by_token(const KnownToken& token, Time now) {
+  if (const char* missed = token.period.missed_by(now)) {
+    return refused(Identity::Kind::untimely, token_time_refused, missed);
+  }
+  return client(token.caller, token.narrowed ? &token.scopes : nullptr);
+}
+
+const Identities::KnownToken* Identities::known(const Admission::Digest& digest) const {
   const auto found = tokens_.find(half(digest));
-  if (found == tokens_.end() || !same(found->second.digest, digest)) return nullptr;
-  return now < found->second.expires ? &found->second : nullptr;
+  const bool seen = found != tokens_.end() && same(found->second.digest, digest);
+  return seen ? &found->second : nullptr;
 }
 
-Identities::KnownToken& Identities::remember(KnownToken token) {
+const Identities::KnownToken& Identities::remember(KnownToken token) {
   const Id id = half(token.digest);
   if (!tokens_.contains(id)) {
     order_.push_back(id);
@@ -214,15 +223,16 @@ Identity Identities::by_signature(const http::Request& request, Time now) const 
       now);
   if (verified) return client(signer_callers_[verified.value()]);
   const auto kind = verified.error().kind;
-  return unknown(is_about_time(kind) ? time_refused : signature_refused, reason_of(kind));
+  if (!is_about_time(kind)) return unknown(signature_refused, reason_of(kind));
+  return refused(Identity::Kind::untimely, time_refused, reason_of(kind));
 }
 
 std::string Identities::account(const http::Request& request, const Shown& shown) const {
   if (shown.kind != Shown::Kind::signature) return {};
-  const std::string_view key = identity::access_key(request);
+  const std::string key = identity::access_key(request);
   const bool is_known = std::any_of(signers_.begin(), signers_.end(),
                                     [&](const auto& each) { return each.access_key == key; });
-  return is_known ? "access key " + std::string(key) : std::string();
+  return is_known ? "access key " + key : std::string();
 }
 
 }  // namespace porteiro::gateway

@@ -26,6 +26,7 @@ struct Identity {
     nobody,      // It shows nothing.
     client,      // `caller`.
     unknown,     // What it shows is wrong.
+    untimely,    // What it shows is right, but not at this time: no guess at a secret.
     unverified,  // `token` has to be verified first, off the loop; then learn() says who it is.
   };
   Kind kind = Kind::nobody;
@@ -33,8 +34,8 @@ struct Identity {
   // What its token says it may, narrowing what the client may; null: nothing narrows it. Belongs to
   // the Identities, until the next call.
   const std::vector<std::string>* scopes = nullptr;
-  const char* told = nullptr;  // Of `unknown`: what the client is told. A constant.
-  std::string reason{};        // Of `unknown`: for the log; quotes nothing of the request.
+  const char* told = nullptr;  // Of the two refused: what the client is told. A constant.
+  std::string reason{};        // Of the two refused: for the log; quotes nothing of the request.
   std::unique_ptr<UnverifiedToken> token{};
 };
 
@@ -50,8 +51,8 @@ class Identities {
   bool tokens() const { return !issuers_.empty(); }
 
   Identity find(const http::Request& request, const Shown& shown, Time now);
-  // Who has the token, whose signature was verified (or found wrong). It is remembered until it
-  // expires, so that its next request costs no verification.
+  // Who has the token, whose signature was verified (or found wrong). It is remembered, so that its
+  // next request costs no verification, be it too late by then.
   Identity learn(const UnverifiedToken& unverified, bool right, Time now);
   // The name that failures of this request count under, beside its peer's: that of a known access
   // key. Empty: there is none.
@@ -64,7 +65,7 @@ class Identities {
     std::size_t caller = anonymous;
     bool narrowed = false;
     std::vector<std::string> scopes;
-    Time expires{};
+    identity::Period period;
   };
   explicit Identities(const Options& options, Admission& admission)
       : region_(options.region), admission_(&admission) {}
@@ -72,9 +73,10 @@ class Identities {
   Result<void> add_token(const Client& client, std::size_t caller, const Options& options);
   Identity by_key(const Shown& shown, Time now);
   Identity by_signature(const http::Request& request, Time now) const;
+  static Identity by_token(const KnownToken& token, Time now);
   std::size_t by_certificate(const http::Request& request) const;
-  KnownToken* known(const Admission::Digest& digest, Time now);
-  KnownToken& remember(KnownToken token);
+  const KnownToken* known(const Admission::Digest& digest) const;
+  const KnownToken& remember(KnownToken token);
 
   std::string region_;
   Admission* admission_;

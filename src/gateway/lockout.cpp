@@ -7,6 +7,26 @@
 #include <utility>
 
 namespace porteiro::gateway {
+namespace {
+
+std::string address_of(std::string_view peer) {
+  const std::size_t colon = peer.rfind(':');
+  if (colon == std::string_view::npos) return std::string(peer);
+  std::string address(peer.substr(0, colon));
+  if (!address.starts_with('[') || !address.ends_with(']')) return address;
+  address = address.substr(1, address.size() - 2);
+  address.resize(std::min(address.find('%'), address.size()));  // A zone of this machine.
+  in6_addr parsed{};
+  if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
+  if (IN6_IS_ADDR_V4MAPPED(&parsed)) return address;  // Each is an address of its own.
+  constexpr std::size_t network_bytes = 8;
+  std::fill(std::begin(parsed.s6_addr) + network_bytes, std::end(parsed.s6_addr), std::uint8_t{0});
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, &parsed, text.data(), text.size());
+  return text.data();
+}
+
+}  // namespace
 
 Duration Lockout::remaining(std::string_view name, Time now) {
   const auto found = entries_.find(name);
@@ -33,7 +53,7 @@ void Lockout::make_room(Time now) {
 }
 
 bool Lockout::failed(std::string_view name, Time now) {
-  if (options_.failures == 0) return false;
+  if (options_.failures == 0 || name.empty()) return false;
   auto found = entries_.find(name);
   if (found == entries_.end()) {
     make_room(now);
@@ -46,21 +66,8 @@ bool Lockout::failed(std::string_view name, Time now) {
   return true;
 }
 
-std::string peer_address(std::string_view peer) {
-  const std::size_t colon = peer.rfind(':');
-  if (colon == std::string_view::npos) return std::string(peer);
-  std::string address(peer.substr(0, colon));
-  if (!address.starts_with('[') || !address.ends_with(']')) return address;
-  address = address.substr(1, address.size() - 2);
-  address.resize(std::min(address.find('%'), address.size()));  // A zone of this machine.
-  in6_addr parsed{};
-  if (::inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return address;
-  if (IN6_IS_ADDR_V4MAPPED(&parsed)) return address;  // Each is an address of its own.
-  constexpr std::size_t network_bytes = 8;
-  std::fill(std::begin(parsed.s6_addr) + network_bytes, std::end(parsed.s6_addr), std::uint8_t{0});
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(AF_INET6, &parsed, text.data(), text.size());
-  return text.data();
+std::string peer_name(std::string_view peer) {
+  return peer == "unix" ? std::string() : "peer " + address_of(peer);
 }
 
 }  // namespace porteiro::gateway

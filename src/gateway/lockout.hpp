@@ -1,5 +1,6 @@
 // Who has failed too often to show who he is: for a time he is not even looked at. Counts by name,
-// such as an address. Reads no clock. Belongs to the loop.
+// such as an address; an empty name is nobody's, and never counted. Reads no clock. Belongs to the
+// loop.
 #pragma once
 #include <string>
 #include <string_view>
@@ -37,8 +38,9 @@ class Lockout {
   StringMap<Entry> entries_;
 };
 
-// The address of "127.0.0.1:50612" without its port; of IPv6 the network of 64 bits, since a host
-// has all of its addresses. Other peers ("unix") are what they are.
-std::string peer_address(std::string_view peer);
+// The name of a peer: the address of "127.0.0.1:50612" without its port; of IPv6 the network of 64
+// bits, since a host has all of its addresses. Empty of "unix": those who come over a socket of
+// this machine have nothing that tells them apart, and none is to lock out the others.
+std::string peer_name(std::string_view peer);
 
 }  // namespace porteiro::gateway

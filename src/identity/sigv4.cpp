@@ -267,26 +267,25 @@ Signed<void> check_parts(const http::Request& request, const Claim& claim,
   return ok();
 }
 
-// "AKID/20150830/us-east-1/sqs/aws4_request", its slashes escaped or not: the part of that number.
-std::string_view scope_part(std::string_view credential, int number) {
-  for (;; --number) {
-    const std::size_t end = std::min(
-        {credential.find('/'), credential.find("%2F"), credential.find("%2f"), credential.size()});
-    if (number == 0) return credential.substr(0, end);
-    if (end == credential.size()) return {};
-    credential.remove_prefix(end + (credential[end] == '/' ? 1 : 3));
-  }
+// Of "AKID/20150830/us-east-1/sqs/aws4_request" the part of that number.
+std::string scope_part(std::string_view credential, int number) {
+  for (; number > 0; --number) take(credential, '/');
+  return std::string(take(credential, '/'));
 }
 
-// The credential's text as the request has it: of the header, or else of the query.
-std::string_view credential_of(const http::Request& request) {
+// The same of a request's credential, found where a signature's claim is, and read as it is.
+std::string scope_part(const http::Request& request, int number) {
   const std::string_view header = request.header("Authorization");
+  if (header.empty()) {
+    const auto credential = percent_decode(request.query_value("X-Amz-Credential"));
+    return credential ? scope_part(*credential, number) : std::string();
+  }
   std::string_view rest = header.substr(std::min(header.find(' '), header.size()));
   while (!rest.empty()) {
     std::string_view value = trim(take(rest, ','));
-    if (take(value, '=') == "Credential") return value;
+    if (take(value, '=') == "Credential") return scope_part(value, number);
   }
-  return request.query_value("X-Amz-Credential");
+  return {};
 }
 
 }  // namespace
@@ -318,12 +317,7 @@ Signed<std::size_t> verify_signature(const http::Request& request,
   return static_cast<std::size_t>(known - credentials.begin());
 }
 
-std::string_view access_key(const http::Request& request) {
-  return scope_part(credential_of(request), 0);
-}
-
-std::string_view scoped_service(const http::Request& request) {
-  return scope_part(credential_of(request), 3);
-}
+std::string access_key(const http::Request& request) { return scope_part(request, 0); }
+std::string scoped_service(const http::Request& request) { return scope_part(request, 3); }
 
 }  // namespace porteiro::identity

@@ -96,20 +96,20 @@ std::optional<Time> date(const json& value) {
   return Time(std::chrono::seconds(value.get<std::int64_t>()));
 }
 
-Result<Time> check_times(const json& claims, Time now) {
+Result<Period> read_period(const json& claims) {
   const auto expires = claims.find("exp");
   if (expires == claims.end()) return refused("never expires");
   const auto end = date(*expires);
   if (!end) return refused("has a malformed time");
-  if (now >= *end) return refused("has expired");
+  Period period{.expires = *end};
   for (const char* name : {"nbf", "iat"}) {
     const auto found = claims.find(name);
     if (found == claims.end()) continue;
     const auto begin = date(*found);
     if (!begin) return refused("has a malformed time");
-    if (*begin > now + token_skew_max) return refused("is for a time to come");
+    period.begins = std::max(period.begins, *begin - token_skew_max);
   }
-  return *end;
+  return period;
 }
 
 Result<std::optional<std::vector<std::string>>> read_scopes(const json& claims) {
@@ -133,7 +133,12 @@ bool has_token_form(std::string_view text) {
   return std::count(text.begin(), text.end(), '.') == 2;
 }
 
-Result<Token> read_token(std::string_view text, const std::vector<Issuer>& issuers, Time now) {
+const char* Period::missed_by(Time now) const {
+  if (now >= expires) return "the token has expired";
+  return now < begins ? "the token is for a time to come" : nullptr;
+}
+
+Result<Token> read_token(std::string_view text, const std::vector<Issuer>& issuers) {
   PORTEIRO_TRY(const Parts parts, split(text));
   PORTEIRO_TRY(const json header_json, part(parts.header));
   PORTEIRO_TRY(const Header header, read_header(header_json));
@@ -150,7 +155,7 @@ Result<Token> read_token(std::string_view text, const std::vector<Issuer>& issue
   if (key == nullptr) return refused("names a key that its issuer does not have");
   if (key->algorithm() != header.algorithm)
     return refused("is signed with another algorithm than its key's");
-  PORTEIRO_TRY(const Time expires, check_times(claims, now));
+  PORTEIRO_TRY(const Period period, read_period(claims));
   const std::string* subject = text_member(claims, "sub");
   if (subject == nullptr || subject->empty() || subject->size() > subject_bytes_max) {
     return refused("names no subject");
@@ -160,7 +165,7 @@ Result<Token> read_token(std::string_view text, const std::vector<Issuer>& issue
   return Token{.issuer = static_cast<std::size_t>(issuer - issuers.begin()),
                .subject = *subject,
                .scopes = std::move(scopes),
-               .expires = expires,
+               .period = period,
                .key = *key,
                .message = std::string(text.substr(0, signed_bytes)),
                .signature = std::move(*signature)};

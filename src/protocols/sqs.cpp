@@ -25,7 +25,7 @@ Sqs::~Sqs() = default;
 bool Sqs::takes(const http::Request& request) {
   const std::string_view target = request.header("X-Amz-Target");
   if (!target.empty()) return target.starts_with("AmazonSQS.");
-  const std::string_view service = aws::scoped_service(request);
+  const std::string service = aws::scoped_service(request);
   if (!service.empty()) return service == "sqs";
   if (!request.query_value("Action").empty()) return true;
   if (!aws::starts_like(request.header("Content-Type"), "application/x-www-form-urlencoded")) {

@@ -50,8 +50,9 @@ Signed<std::size_t> verify_signature(const http::Request& request,
                                      const std::vector<Credential>& credentials,
                                      const SignatureRules& rules, Time now);
 
-// The parts of the credential's scope that a request names, signed or not; empty: there is none.
-std::string_view access_key(const http::Request& request);
-std::string_view scoped_service(const http::Request& request);
+// The parts of the credential's scope that a request names, signed or not, decoded as they are when
+// it is verified; empty: there is none.
+std::string access_key(const http::Request& request);
+std::string scoped_service(const http::Request& request);
 
 }  // namespace porteiro::identity

@@ -53,12 +53,19 @@ struct Issuer {
   KeySet keys;
 };
 
+// When a token counts.
+struct Period {
+  Time begins = Time::min();              // A clock that is a minute off is allowed for.
+  Time expires{};                         // It counts until the nanosecond before.
+  const char* missed_by(Time now) const;  // Why it does not count now; null: it does.
+};
+
 // A token as it was read: nothing of it counts before its signature is verified.
 struct Token {
   std::size_t issuer;  // Which of those it was read with.
   std::string subject;
   std::optional<std::vector<std::string>> scopes;  // Its `scope` claim; nullopt: it has none.
-  Time expires{};
+  Period period;
   PublicKey key;
   std::string message, signature;
   bool verify() const { return key.verify(message, signature); }
@@ -69,8 +76,8 @@ inline constexpr Duration token_skew_max = std::chrono::seconds(60);  // Of `nbf
 
 bool has_token_form(std::string_view text);  // Three parts with dots between them.
 
-// Checks everything but the signature: form, header, key, issuer, audience, times. `exp` is needed
-// and counts to the nanosecond. Errors: denied, with a reason that quotes nothing of the token.
-Result<Token> read_token(std::string_view text, const std::vector<Issuer>& issuers, Time now);
+// Checks form, header, key, issuer and audience, and that it says until when it counts; left to the
+// caller are the signature and the time. Errors: denied, with a reason that quotes nothing of it.
+Result<Token> read_token(std::string_view text, const std::vector<Issuer>& issuers);
 
 }  // namespace porteiro::identity

@@ -76,7 +76,7 @@ void Service::handle(const http::Request& request, http::Responder respond, cons
   if (request.method != "POST") {
     return refuse({&unknown_operation, "KMS takes only POST."});
   }
-  std::string_view key = aws::access_key(request);
+  std::string key = aws::access_key(request);
   if (aws.verify_signatures) {
     const auto verified =
         aws::verify_signature(request, aws.credentials, {aws.region, "kms"}, now());

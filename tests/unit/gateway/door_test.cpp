@@ -234,8 +234,66 @@ TEST_CASE("door: a token is verified once, and not remembered beyond its end") {
   CHECK(offload.count == before + 2);
   world.scheduler.run_for(10s);
   CHECK(status() == 401);
-  CHECK(offload.count == before + 2);  // What has expired is not even verified.
+  CHECK(offload.count == before + 2);  // That it was right is still known.
   CHECK(told(house, "the token has expired") == 1);
+}
+
+// Goal: a wrong clock and a token that has just expired are no attack; a forged one is, whatever
+// time it names.
+TEST_CASE("door: who is right but not at this time is refused and never locked out") {
+  World world;
+  House house(world, with_all());
+  const Time now = world.scheduler.now();
+  const auto status = [&](const std::string& target, const Headers& headers) {
+    const Asked asked = house.ask("GET", target, headers);
+    house.run();
+    if (asked->count == 0) house.serve("fast", replied(200, "{}"));
+    return asked->status();
+  };
+  const Signer slow{.at = now - 1h}, fast{.at = now + 1h}, right{.at = now};
+  const std::string over = Signer{.at = now - 10min}.presigned(person, 60);
+  const std::string expired = token(world, "partner-1", {}, -1s);
+  const std::string early = token(
+      world, "partner-1",
+      ",\"nbf\":" + std::to_string((now + 120s).time_since_epoch() / std::chrono::seconds(1)));
+  for (int i = 0; i < 6; ++i) {
+    CHECK(status(person, slow.headers("GET", person)) == 401);
+    CHECK(status(person, fast.headers("GET", person)) == 401);
+    CHECK(status(over, {{"Host", slow.host}}) == 401);
+    CHECK(status(person, bearing(expired)) == 401);
+    CHECK(status(person, bearing(early)) == 401);
+  }
+  CHECK(told(house, "locked out") == 0);
+  CHECK(told(house, "the token has expired") == 6);
+  CHECK(told(house, "the token is for a time to come") == 6);
+  CHECK(status(person, right.headers("GET", person)) == 200);
+  CHECK(status(person, bearing(token(world, "partner-1"))) == 200);
+  // With a signature that is not right the time excuses nothing.
+  const std::string forged =
+      TestKey::ec().token(R"({"alg":"ES256","kid":"k1"})",
+                          from_base64url(expired.substr(expired.find('.') + 1,
+                                                        expired.rfind('.') - expired.find('.') - 1))
+                              .value());
+  const Signer guesser{.secret = "guessed", .at = now - 1h};
+  for (int i = 0; i < 3; ++i) CHECK(status(person, bearing(forged)) == 401);
+  for (int i = 0; i < 2; ++i) CHECK(status(person, guesser.headers("GET", person)) == 401);
+  CHECK(status(person, lender) == 429);
+}
+
+TEST_CASE("door: an expired token is verified once") {
+  World world;
+  CountingOffload offload(world.offload);
+  Setup setup;
+  setup.offload = &offload;
+  House house(world, with_all(), setup);
+  const int before = offload.count;
+  const std::string same = token(world, "partner-1", {}, -1s);
+  for (int i = 0; i < 3; ++i) {
+    const Asked asked = house.ask("GET", person, bearing(same));
+    house.run();
+    CHECK(asked->status() == 401);
+  }
+  CHECK(offload.count == before + 1);
 }
 
 TEST_CASE("door: a token of somebody else, or changed, lets nobody in") {
@@ -354,6 +412,42 @@ TEST_CASE("door: guesses at one access key from many addresses lock it out") {
   signer.at = world.scheduler.now();
   house.ask("GET", person, signer.headers("GET", person), {}, "198.51.100.1:1");
   CHECK(house.serve("fast", replied(200, "{}")).principal == "batch");
+}
+
+// Goal: the guard counts the key that is verified, not how somebody wrote it.
+TEST_CASE("door: guesses at one access key lock it out, however its letters are written") {
+  World world;
+  House house(world, with_all());
+  const Signer guesser{.secret = "guessed", .at = world.scheduler.now()};
+  std::string target = guesser.presigned(person, 60);
+  target.replace(target.find("AKID"), 4, "%41%4bID");
+  for (int i = 0; i < 5; ++i) {
+    const std::string peer = "203.0.113." + std::to_string(i) + ":1";
+    CHECK(house.ask("GET", target, {{"Host", guesser.host}}, {}, peer)->status() == 401);
+  }
+  CHECK(told(house, "one access key") == 1);
+  CHECK(house.ask("GET", target, {{"Host", guesser.host}}, {}, "198.51.100.1:1")->status() == 429);
+}
+
+// Goal: they share one socket, and are not one client.
+TEST_CASE("door: nobody on the unix-domain socket locks out the others there") {
+  World world;
+  House house(world, with_all());
+  const Headers wrong{{"X-Api-Key", "wrong-key"}};
+  for (int i = 0; i < 20; ++i) {
+    CHECK(house.ask("GET", person, wrong, {}, "unix")->status() == 401);
+  }
+  house.ask("GET", person, lender, {}, "unix");
+  CHECK(house.serve("fast", replied(200, "{}")).principal == "lender");
+  // One access key is locked out there as well.
+  const Signer signer{.at = world.scheduler.now()};
+  const Signer guesser{.secret = "guessed", .at = world.scheduler.now()};
+  for (int i = 0; i < 5; ++i) {
+    CHECK(house.ask("GET", person, guesser.headers("GET", person), {}, "unix")->status() == 401);
+  }
+  CHECK(house.ask("GET", person, signer.headers("GET", person), {}, "unix")->status() == 429);
+  house.ask("GET", person, lender, {}, "unix");
+  CHECK(house.serve("fast", replied(200, "{}")).principal == "lender");
 }
 
 TEST_CASE("door: more than one credential is refused, whichever of them is right") {

@@ -38,6 +38,13 @@ TEST_CASE("lockout: none with zero failures") {
   CHECK(lockout.quiet());
 }
 
+TEST_CASE("lockout: nobody's failures lock nobody out") {
+  Lockout lockout({.failures = 1, .within = 60s, .time = 10s});
+  CHECK_FALSE(lockout.failed("", start));
+  CHECK(lockout.remaining("", start) == 0s);
+  CHECK(lockout.quiet());
+}
+
 // Goal: who has many addresses fills no memory and sets nobody free who is locked out.
 TEST_CASE("lockout: the table is bounded, and keeps those who have failed most") {
   Lockout lockout({.failures = 5, .within = 60s, .time = 60s});
@@ -54,14 +61,14 @@ TEST_CASE("lockout: the table is bounded, and keeps those who have failed most")
 }
 
 TEST_CASE("lockout: a peer is its address; of IPv6 its network") {
-  CHECK(peer_address("127.0.0.1:50612") == "127.0.0.1");
-  CHECK(peer_address("unix") == "unix");
-  CHECK(peer_address("simulation") == "simulation");
-  CHECK(peer_address("") == "");
-  CHECK(peer_address("[2001:db8:1:2:3:4:5:6]:443") == "2001:db8:1:2::");
-  CHECK(peer_address("[2001:db8:1:2:ffff::1]:80") == "2001:db8:1:2::");
-  CHECK(peer_address("[fe80::1%eth0]:80") == "fe80::");
-  CHECK(peer_address("[2001:db8:1:3::1]:80") == "2001:db8:1:3::");
+  CHECK(peer_name("127.0.0.1:50612") == "peer 127.0.0.1");
+  CHECK(peer_name("unix") == "");
+  CHECK(peer_name("simulation") == "peer simulation");
+  CHECK(peer_name("") == "peer ");
+  CHECK(peer_name("[2001:db8:1:2:3:4:5:6]:443") == "peer 2001:db8:1:2::");
+  CHECK(peer_name("[2001:db8:1:2:ffff::1]:80") == "peer 2001:db8:1:2::");
+  CHECK(peer_name("[fe80::1%eth0]:80") == "peer fe80::");
+  CHECK(peer_name("[2001:db8:1:3::1]:80") == "peer 2001:db8:1:3::");
 }
 
 }  // namespace porteiro::gateway

@@ -160,6 +160,29 @@ TEST_CASE("sigv4: a presigned URL counts as long as it says") {
   CHECK(outcome({"GET", other, headers, "", ""}, "sqs") == Kind::mismatch);
 }
 
+// Goal: routing and lock-outs mean the key and the service that are verified, however they come.
+TEST_CASE("sigv4: the parts of a credential are read as the signature's claim is") {
+  const auto of_query = [](const std::string& credential) {
+    const std::string target = "/?X-Amz-Credential=" + credential;
+    const http::Request request{"GET", target, {}, "", ""};
+    return access_key(request) + " " + scoped_service(request);
+  };
+  CHECK(of_query("AKID%2F20150830%2Fus-east-1%2Fsqs%2Faws4_request") == "AKID sqs");
+  CHECK(of_query("AKID/20150830%2fus-east-1/sqs%2faws4_request") == "AKID sqs");
+  CHECK(of_query("%41KID/20150830/us-east-1/%73q%73/aws4_request") == "AKID sqs");
+  CHECK(of_query("A%252FB/20150830/us-east-1/sqs/aws4_request") == "A%2FB sqs");
+  CHECK(of_query("AKID") == "AKID ");
+  CHECK(of_query("AKID%2") == " ");
+  const auto of_header = [](const std::string& header) {
+    const std::vector<http::HeaderView> headers{{"Authorization", header}};
+    const http::Request request{"GET", "/?X-Amz-Credential=B/1/2/3/4", headers, "", ""};
+    return access_key(request) + " " + scoped_service(request);
+  };
+  CHECK(of_header("AWS4-HMAC-SHA256 Credential=A%2FB/1/r/kms/aws4_request, Signature=x") ==
+        "A%2FB kms");
+  CHECK(of_header("Bearer x") == " ");  // The header is what would be verified.
+}
+
 // Goal: what has one canonical form has one meaning, where the caller asks for that.
 TEST_CASE("sigv4: a plus sign in the query is refused where it could mean two things") {
   Vanilla vanilla;
