@@ -78,7 +78,7 @@ Runner::Runner()
       passing_(runtime_->files(), runtime_->entropy()),
       surround_([this](lambda::Surroundings& it) { surround(it, passing_); }),
       host_(host_of(*runtime_, surround_)),
-      given_{functions_, runtime_->stopwatch(), &host_} {
+      given_{functions_, runtime_->stopwatch(), runtime_->files(), &host_} {
   keep_memory();
 }
 

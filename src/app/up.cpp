@@ -192,6 +192,9 @@ Outcome up(const UpArguments& arguments) {
 
   const std::unique_ptr<runtime::Runtime> runtime = runtime::Runtime::create(arguments.seed);
   Environment environment = runtime->environment();
+  if (const auto read = emulator::load_key_sets(options.value(), runtime->files()); !read) {
+    return complain(read.error());
+  }
   const PassingFolder passing(runtime->files(), runtime->entropy());
   options.value().code_directory = code_folder(options.value().data_directory, passing);
   surround(options.value().surroundings, passing);

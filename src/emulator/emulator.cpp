@@ -297,9 +297,6 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   PORTEIRO_TRY(open_queues());
   PORTEIRO_TRY(open_stores());
   options_.gateway.authenticate = options_.layers.client_auth;
-  if (environment_.processes != nullptr) {  // A live run; in simulation nobody has tokens.
-    PORTEIRO_TRY(load_key_sets(options_, environment_.files));
-  }
   PORTEIRO_TRY(gateway_,
                gateway::Gateway::create(options_.gateway, environment_,
                                         {*journal_, telemetry_, *sealer_, *tokens_, *queues_,

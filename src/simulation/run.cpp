@@ -58,10 +58,11 @@ struct Stage {
 };
 
 using Surround = std::function<void(lambda::Surroundings&)>;
-Result<emulator::Options> options_of(const Scenario& scenario, const Variant& variant,
+Result<emulator::Options> options_of(const Scenario& scenario, const Variant& variant, Files& files,
                                      const Surround& surround) {
   PORTEIRO_TRY(auto options, emulator::options_from_json(json::parse(variant.config),
                                                          config::folder_of(scenario.config_file)));
+  PORTEIRO_TRY(emulator::load_key_sets(options, files));
   if (surround) surround(options.surroundings);
   return options;
 }
@@ -122,8 +123,8 @@ bool run_variant(const Scenario& scenario, const Variant& variant, const Simulat
   const Clock& wall = given.wall;
   const Time wall_start = wall.now();
   const std::uint64_t seed = judge.result().seed;
-  auto options =
-      options_of(scenario, variant, given.host == nullptr ? Surround() : given.host->surround);
+  auto options = options_of(scenario, variant, given.files,
+                            given.host == nullptr ? Surround() : given.host->surround);
   if (!options) {
     judge.failed(variant.name, Outcome::environment, options.error().detail);
     return false;
@@ -233,7 +234,7 @@ class LiveRun : public std::enable_shared_from_this<LiveRun> {
 
   void start(const lambda::Registry& registry) {
     started_ = live_.environment.scheduler.now();
-    auto options = options_of(scenario_, variant_, live_.surround);
+    auto options = options_of(scenario_, variant_, live_.environment.files, live_.surround);
     if (!options) return fail(Outcome::environment, options.error().detail);
     options.value().data_directory = live_.data_directory;
     if (Result<void> opened = stage_.open(std::move(options).value(), registry); !opened) {

@@ -85,7 +85,8 @@ Result<Options> options_from_json(const nlohmann::json& config, const std::strin
 // Whether the files of functions outside are there. Errors: as above.
 Result<void> check_code(const Options& options, Files& files);
 
-// Reads the key sets of those who sign tokens; without them no token is taken. Errors: as above.
+// Reads the key sets of those who sign tokens; who opens an emulator does it before, since without
+// them no token is taken. Errors: as above.
 Result<void> load_key_sets(Options& options, Files& files);
 
 }  // namespace porteiro::emulator

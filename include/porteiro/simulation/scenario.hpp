@@ -118,11 +118,13 @@ struct Probe {
 };
 
 // What simulated runs are given. `wall` is read for RunResult::wall_time and limits.wall, and for
-// limits.hang of workers outside. These run in `host`, in step with virtual time; without one their
-// starts fail. A config without functions outside does not touch it.
+// limits.hang of workers outside. In `files` are those that the config names: the key sets of its
+// issuers; they are only read. Workers outside run in `host`, in step with virtual time; without
+// one their starts fail. A config without functions outside does not touch it.
 struct Simulated {
   const lambda::Registry& registry;
   const Clock& wall;
+  Files& files;
   const Host* host = nullptr;
 };
 // `probe` may be null.

@@ -59,11 +59,12 @@ struct Folder {
     return out;
   }
   RunResult run(const json& document, Unvaried unvaried = Unvaried::as_it_is) const {
-    return run_simulated(load(document, unvaried), 1, {registry, world.scheduler});
+    return run_simulated(load(document, unvaried), 1, {registry, world.scheduler, files});
   }
   std::string directory;
   lambda::Registry registry;
   virtual_world::World world{1};
+  Files& files = world.files;
 };
 
 const CheckResult* find(const RunResult& run, const std::string& check,
@@ -123,7 +124,8 @@ TEST_CASE("judge: the history covers all variants, and is the same every time") 
   CHECK(one.history_hash == both.variants[0].history_hash);
   CHECK(both.history_hash != one.history_hash);
   const Scenario loaded = folder.load(scenario);
-  const RunResult twice = run_twice(loaded, 1, {folder.registry, folder.world.scheduler});
+  const RunResult twice =
+      run_twice(loaded, 1, {folder.registry, folder.world.scheduler, folder.files});
   CHECK(twice.outcome == Outcome::pass);
   CHECK(twice.history_hash == both.history_hash);
 }
