@@ -25,7 +25,7 @@ struct KmsAsker {
 
 struct KmsOptions {
   std::size_t jobs_max = 1000;              // Work with pairs that waits or runs; ours.
-  std::size_t making_max = 100;             // The same of making RSA pairs, which takes far longer.
+  std::size_t making_max = 100;             // The same of making RSA pairs, which takes longer.
   std::size_t imports_max = 100;            // Import tokens that are kept; ours.
   std::size_t grants_per_key_max = 50'000;  // AWS KMS quotas.
 };

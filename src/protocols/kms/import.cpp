@@ -167,7 +167,8 @@ Answer<Done> import_key_material(Call& call) {
         return material;
       },
       [&service, id = key->id, until](aws::Writer& out, const Result<kms::SecretBytes>& material)
-          -> Answer<Done> { return finish_import(service, out, id, until, material); });
+          -> Answer<Done> { return finish_import(service, out, id, until, material); },
+      Service::pace_of_making(spec));
 }
 
 Answer<Done> delete_imported_key_material(Call& call) {

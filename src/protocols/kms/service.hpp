@@ -121,7 +121,7 @@ class Service : public std::enable_shared_from_this<Service> {
   // Runs `work` off the loop, then `finish(writer, result of work)` on it, which ends the answer
   // as an action does; where a reset came in between, it is not run, and the answer is an error.
   // Work of one pace waits for none of the other. Errors: throttling (too much waits).
-  enum class Pace : std::uint8_t { fast, slow };  // Slow: RSA pairs are made.
+  enum class Pace : std::uint8_t { fast, slow };  // Slow: RSA pairs are made, or checked.
   static Pace pace_of_making(kms::KeySpec spec) {
     return kms::is_rsa(spec) ? Pace::slow : Pace::fast;
   }
