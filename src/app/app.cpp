@@ -100,6 +100,8 @@ void add_audit(CLI::App& root, AuditArguments& arguments) {
         ->check(names_something());
     each->add_flag("--json", arguments.json, "JSON instead of text");
   }
+  verify->add_option("--public-key", arguments.public_key,
+                     "Check with this key alone, a PEM file, that the checkpoints are signed");
   show->add_option("--subject", arguments.subject, "Only entries about this token");
   show->add_option("--principal", arguments.principal, "Only entries of this principal");
 }

@@ -1,10 +1,12 @@
 // The audit log as it lies on disk: verified, and shown.
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.hpp"
 #include "porteiro/audit/verify.hpp"
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/kms/kms.hpp"
 #include "porteiro/runtime/runtime.hpp"
 
@@ -31,14 +33,66 @@ audit::Head told_head(Files& files, const std::string& directory) {
   return {head.value("number", std::uint64_t{0}), head.value("hash", std::string())};
 }
 
+using Checkpoints = std::vector<audit::Checkpoint>;
+
 struct Signatures {
   std::size_t good = 0, unsigned_ = 0, unknown = 0;
+  std::uint64_t newest_good = 0;     // The entry of the newest checkpoint among the good.
   std::optional<std::uint64_t> bad;  // Of the first checkpoint whose signature is not right.
+
+  void add(const audit::Checkpoint& checkpoint, bool right) {
+    const std::uint64_t number = checkpoint.head.number;
+    if (right) {
+      ++good;
+      newest_good = std::max(newest_good, number);
+    } else {
+      bad = std::min(bad.value_or(number), number);
+    }
+  }
 };
 
-// Made once more with the keys of the data directory, and compared.
+// False: a key of that kind does not make such signatures.
+bool check(const audit::Checkpoint& checkpoint, const kms::KeyPair& pair, Signatures& out) {
+  const auto algorithm = kms::parse_signing_algorithm(checkpoint.algorithm);
+  if (!algorithm || !kms::can_sign(pair.spec(), *algorithm)) return false;
+  out.add(checkpoint, pair.verify(*algorithm, checkpoint.message, checkpoint.signature));
+  return true;
+}
+
+Signatures check_signatures(const kms::KeyPair& pair, const Checkpoints& checkpoints) {
+  Signatures out;
+  for (const audit::Checkpoint& each : checkpoints) {
+    if (each.key.empty()) {
+      ++out.unsigned_;
+    } else if (!check(each, pair, out)) {
+      ++out.unknown;
+    }
+  }
+  return out;
+}
+
+// Of PEM (RFC 7468): what stands between the two lines of a public key.
+Result<kms::KeyPair::Shared> read_public_key(Files& files, const std::string& path) {
+  constexpr std::string_view begin = "-----BEGIN PUBLIC KEY-----";
+  constexpr std::string_view end = "-----END PUBLIC KEY-----";
+  PORTEIRO_TRY(const std::string text, files.read(path));
+  const std::size_t from = text.find(begin), to = text.find(end);
+  if (from != text.npos && to != text.npos && from < to) {
+    std::string base64 = text.substr(from + begin.size(), to - from - begin.size());
+    std::erase_if(base64, [](char c) { return c == '\n' || c == '\r'; });
+    if (const auto der = from_base64(base64)) {
+      if (auto pair = kms::KeyPair::from_public(*der)) return pair;
+    }
+  }
+  return error(Errc::invalid,
+               path +
+                   " holds no public key; give the one of the checkpoints' key, in PEM form "
+                   "(BEGIN PUBLIC KEY)");
+}
+
+// Made once more with the keys of the data directory, and compared; or verified with them.
 Signatures check_signatures(runtime::Runtime& runtime, const std::string& directory,
-                            const std::vector<audit::Checkpoint>& checkpoints) {
+                            const Checkpoints& checkpoints) {
   Signatures out;
   Environment environment = runtime.environment();
   telemetry::Telemetry telemetry(environment.scheduler, {});
@@ -55,19 +109,20 @@ Signatures check_signatures(runtime::Runtime& runtime, const std::string& direct
     if (--left == 0) runtime.quit();
   };
   for (const audit::Checkpoint& each : checkpoints) {
+    const kms::KeyPair::Shared pair = kms == nullptr ? nullptr : kms->public_key(each.key);
     if (each.key.empty()) {
       ++out.unsigned_;
+    } else if (pair != nullptr && check(each, *pair, out)) {
+      continue;
     } else if (kms == nullptr || !kms->has(each.key) || each.algorithm != "HMAC_SHA_256") {
       ++out.unknown;
     } else {
       ++left;
       kms->generate_mac(each.key, each.message, {}, [&](Result<std::string> made) {
-        if (!made) {
+        if (made) {
+          out.add(each, made.value() == each.signature);
+        } else {
           ++out.unknown;
-        } else if (made.value() == each.signature) {
-          ++out.good;
-        } else if (!out.bad || *out.bad > each.head.number) {
-          out.bad = each.head.number;
         }
         ended();
       });
@@ -76,6 +131,24 @@ Signatures check_signatures(runtime::Runtime& runtime, const std::string& direct
   environment.scheduler.post(ended);
   runtime.run();
   return out;
+}
+
+std::optional<audit::Finding> finding_of(const Signatures& signatures,
+                                         const Checkpoints& checkpoints, bool by_public_key) {
+  const auto at = [](std::uint64_t number) {
+    return "the checkpoint at entry " + std::to_string(number);
+  };
+  if (signatures.bad) {
+    return audit::Finding{*signatures.bad,
+                          at(*signatures.bad) +
+                              " has a wrong signature: it, or the log up to it, was made by "
+                              "somebody without the key"};
+  }
+  if (!by_public_key) return std::nullopt;
+  if (checkpoints.empty()) return audit::Finding{0, "there is no checkpoint that the key signed"};
+  const std::uint64_t newest = checkpoints.back().head.number;
+  if (newest == signatures.newest_good) return std::nullopt;
+  return audit::Finding{newest, at(newest) + ", the newest, is not signed with the key given"};
 }
 
 Outcome unreadable(const Error& problem) {
@@ -92,14 +165,18 @@ Outcome audit_verify(const AuditArguments& arguments) {
   const auto report =
       audit::verify(files, log_folder(files, directory), told_head(files, directory));
   if (!report) return unreadable(report.error());
-  const Signatures signatures = check_signatures(*runtime, directory, report.value().checkpoints);
-  std::optional<audit::Finding> finding = report.value().finding;
-  if (!finding && signatures.bad) {
-    finding = audit::Finding{*signatures.bad, "the checkpoint at entry " +
-                                                  std::to_string(*signatures.bad) +
-                                                  " has a wrong signature: it, or the log up to "
-                                                  "it, was made by somebody without the key"};
+  const Checkpoints& checkpoints = report.value().checkpoints;
+  kms::KeyPair::Shared pair;
+  if (!arguments.public_key.empty()) {
+    auto read = read_public_key(files, arguments.public_key);
+    if (!read) return unreadable(read.error());
+    pair = std::move(read).value();
   }
+  const Signatures signatures = pair != nullptr
+                                    ? check_signatures(*pair, checkpoints)
+                                    : check_signatures(*runtime, directory, checkpoints);
+  std::optional<audit::Finding> finding = report.value().finding;
+  if (!finding) finding = finding_of(signatures, checkpoints, pair != nullptr);
   if (arguments.json) {
     json out{{"ok", !finding},
              {"entries", report.value().head.number},
@@ -113,9 +190,8 @@ Outcome audit_verify(const AuditArguments& arguments) {
   } else if (finding) {
     std::cout << finding->text << "\n";
   } else {
-    std::cout << "whole: " << report.value().head.number << " entries; "
-              << report.value().checkpoints.size() << " checkpoints, " << signatures.good
-              << " with a right signature";
+    std::cout << "whole: " << report.value().head.number << " entries; " << checkpoints.size()
+              << " checkpoints, " << signatures.good << " with a right signature";
     if (signatures.unsigned_ > 0) std::cout << ", " << signatures.unsigned_ << " not signed";
     if (signatures.unknown > 0) {
       std::cout << ", " << signatures.unknown << " whose key is not there to check them";

@@ -63,7 +63,8 @@ struct EraseArguments {
 Outcome erase(const EraseArguments& arguments);
 
 struct AuditArguments {
-  std::string directory;           // The data directory, or the folder `audit` in it.
+  std::string directory;   // The data directory, or the folder `audit` in it.
+  std::string public_key;  // A PEM file to check the checkpoints with; empty: the keys there.
   std::string subject, principal;  // Only entries of these; empty: all.
   bool json = false;
 };

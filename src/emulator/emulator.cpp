@@ -209,11 +209,17 @@ Result<void> Assembly::open_audit() {
   options_.audit.directory = folder_in(options_.data_directory, "audit");
   options_.audit.sync = options_.journal.durability == journal::Durability::power;
   PORTEIRO_TRY(audit_, audit::Audit::open(options_.audit, environment_, telemetry_));
-  if (!options_.audit_key.empty()) {
-    audit_->sign_with(
-        {options_.audit_key, "HMAC_SHA_256", [this](const std::string& message, auto done) {
-           kms_->generate_mac(options_.audit_key, message, {}, std::move(done));
-         }});
+  const std::string& key = options_.audit_key;
+  if (const kms::KeyPair::Shared pair = kms_->public_key(key)) {
+    const auto algorithm = kms::signing_algorithms(pair->spec()).front();
+    audit_->sign_with({key, std::string(to_string(algorithm)),
+                       [this, key](const std::string& message, auto done) {
+                         kms_->sign(key, message, {}, std::move(done));
+                       }});
+  } else if (!key.empty()) {
+    audit_->sign_with({key, "HMAC_SHA_256", [this, key](const std::string& message, auto done) {
+                         kms_->generate_mac(key, message, {}, std::move(done));
+                       }});
   }
   guard_->record_with(audit_.get());
   return ok();

@@ -70,7 +70,7 @@ class Reader {
   Result<void> read_listen();
 
   Result<void> check_spec(const std::string& key, const char* spec, std::string pointer) const;
-  Result<void> check_envelopes() const;
+  Result<void> check_signs(const std::string& key, const char* what, const char* pointer) const;
   LatencyModel model(const json& percentiles) const;
   LatencyModel call_latency(const json& object, const char* name) const;
   void read_store_latency(stores::StoreOptions& store, const json& described) const;
@@ -89,17 +89,18 @@ Result<void> Reader::check_spec(const std::string& key, const char* spec,
                std::move(pointer));
 }
 
-Result<void> Reader::check_envelopes() const {
-  const std::string key = text_or_empty(config_.at("security").at("envelopes"), "key");
+// `key` may be empty: then nothing is signed.
+Result<void> Reader::check_signs(const std::string& key, const char* what,
+                                 const char* pointer) const {
   if (key.empty()) return ok();
   const std::string& spec = text(config_.at("keys").at(key), "spec");
   constexpr std::array<std::string_view, 3> fit{"HMAC_256", "ECC_NIST_P256",
                                                 "ECC_NIST_EDWARDS25519"};
   if (std::find(fit.begin(), fit.end(), spec) != fit.end()) return ok();
   return error(Errc::invalid,
-               "the key \"" + key + "\" has the spec " + spec +
-                   "; events are signed with HMAC_256, ECC_NIST_P256 or ECC_NIST_EDWARDS25519",
-               "/security/envelopes/key");
+               "the key \"" + key + "\" has the spec " + spec + "; " + what +
+                   " are signed with HMAC_256, ECC_NIST_P256 or ECC_NIST_EDWARDS25519",
+               pointer);
 }
 
 LatencyModel Reader::model(const json& percentiles) const {
@@ -443,11 +444,10 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_sources());
   PORTEIRO_TRY(read_sqs());
   PORTEIRO_TRY(options_.read_models, read_models(config_.at("read_models")));
-  PORTEIRO_TRY(check_envelopes());
+  PORTEIRO_TRY(check_signs(text_or_empty(config_.at("security").at("envelopes"), "key"), "events",
+                           "/security/envelopes/key"));
   read_security(config_, options_);
-  if (!options_.audit_key.empty()) {
-    PORTEIRO_TRY(check_spec(options_.audit_key, "HMAC_256", "/audit/key"));
-  }
+  PORTEIRO_TRY(check_signs(options_.audit_key, "checkpoints", "/audit/key"));
   read_journal();
   PORTEIRO_TRY(read_listen());
   complete_functions(options_);

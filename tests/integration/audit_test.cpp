@@ -2,6 +2,8 @@
 // `porteiro audit` finds what was done to the files; a client without the scope sees masked values.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "integration/process.hpp"
 
 namespace porteiro::integration {
@@ -15,6 +17,7 @@ std::string person_path(const std::string& cpf) { return "/v1/people/" + cpf; }
 struct House {
   void start() {
     Instance::Setup setup;
+    if (!config.empty()) setup.config = config;
     setup.arguments = {"--data", directory.path("data")};
     porteiro = std::make_unique<Instance>(loop, setup);
   }
@@ -39,8 +42,22 @@ struct House {
 
   Loop loop;
   TemporaryDirectory directory;
+  std::string config;  // Empty: the example's.
   std::unique_ptr<Instance> porteiro;
 };
+
+// The public half of the config's key, as the key service gives it, in PEM form.
+std::string public_key(Instance& porteiro, const std::string& key) {
+  http::ClientRequest request;
+  request.method = "POST";
+  request.url = porteiro.inside("/");
+  request.headers = {{"X-Amz-Target", "TrentService.GetPublicKey"}};
+  request.body = json{{"KeyId", "alias/" + key}}.dump();
+  const Reply reply = porteiro.send(std::move(request));
+  REQUIRE(reply.status == 200);
+  return "-----BEGIN PUBLIC KEY-----\n" + reply.body["PublicKey"].get<std::string>() +
+         "\n-----END PUBLIC KEY-----\n";
+}
 
 }  // namespace
 
@@ -96,6 +113,56 @@ TEST_CASE("audit: each access to base A is an entry by token, and tampering is f
   write_file(checkpoints, forged);
   CHECK(house.audit({"verify"}).out.find("wrong signature") != std::string::npos);
   CHECK(house.audit({"verify"}).code == 1);
+}
+
+// Goal: whoever has the log and a public key, and no secret, can tell whether the log is ours.
+TEST_CASE("audit: a public key alone checks the checkpoints of a copy of the log") {
+  for (const char* spec : {"ECC_NIST_P256", "ECC_NIST_EDWARDS25519"}) {
+    CAPTURE(spec);
+    House house;
+    house.config = example_variant(house.directory.path("config.json"), [&](json& config) {
+      config["keys"]["audit"]["spec"] = spec;
+      config["keys"]["other"]["spec"] = spec;
+      config["roles"]["keeper"]["allow"] = {{{"do", "kms:GetPublicKey"}, {"on", "*"}}};
+      config["developer"]["role"] = "keeper";
+    });
+    house.start();
+    house.porteiro->done("POST", "/v1/people", person(maria, "Maria das Dores"));
+    const std::string key = house.directory.path("audit.pem");
+    const std::string other = house.directory.path("other.pem");
+    write_file(key, public_key(*house.porteiro, "audit"));
+    write_file(other, public_key(*house.porteiro, "other"));
+    house.porteiro->stop();
+    CHECK(house.audit({"verify"}).out.find("1 with a right signature") != std::string::npos);
+
+    const std::string copy = house.directory.path("copy");  // No keys are in it.
+    std::filesystem::copy(house.directory.path("data/audit"), copy);
+    const auto verify = [&](const std::string& with) {
+      return run(house.loop, {{"audit", "verify", "--public-key", with, copy}, {}, {}});
+    };
+    const Finished whole = verify(key);
+    CHECK(whole.code == 0);
+    CHECK(whole.out.find("1 with a right signature") != std::string::npos);
+    CHECK(verify(other).code == 1);
+    CHECK(verify(other).out.find("wrong signature") != std::string::npos);
+    CHECK(verify(copy + "/checkpoints.jsonl").code == 4);  // No key at all.
+
+    const std::string checkpoints = copy + "/checkpoints.jsonl";
+    const std::string right = read_file(checkpoints);
+    std::string changed = right;
+    changed.replace(changed.find("\"at\":\"2") + 6, 1, "3");
+    write_file(checkpoints, changed);
+    CHECK(verify(key).out.find("wrong signature") != std::string::npos);
+    std::string unsigned_ = right.substr(0, right.find(",\"key\""));
+    unsigned_ += R"(,"key":"","algorithm":"","signature":""})"
+                 "\n";
+    write_file(checkpoints, unsigned_);
+    CHECK(verify(key).code == 1);
+    CHECK(verify(key).out.find("not signed with the key given") != std::string::npos);
+    std::filesystem::remove(checkpoints);
+    CHECK(verify(key).code == 1);
+    CHECK(verify(key).out.find("no checkpoint") != std::string::npos);
+  }
 }
 
 TEST_CASE("audit: a client without the scope gets masked values, and the log says so") {

@@ -36,7 +36,7 @@ struct Head {
 // What signs checkpoints.
 struct Signer {
   std::string key;        // Its name.
-  std::string algorithm;  // "HMAC_SHA_256", as AWS KMS names it.
+  std::string algorithm;  // "HMAC_SHA_256", "ECDSA_SHA_256", as AWS KMS names it.
   // Gives the signature's bytes. Errors: any; the checkpoint is tried again later.
   std::function<void(std::string message, UniqueFunction<void(Result<std::string>)> done)> sign;
 };

@@ -67,6 +67,18 @@ TEST_CASE("options: a layer that is off is off in the modules that make it") {
   CHECK(off.layers.audit);
 }
 
+TEST_CASE("options: what signs checkpoints is an HMAC's key or a curve's") {
+  const auto with_spec = [](const std::string& spec) {
+    return R"({"keys": {"k": {"spec": ")" + spec + R"("}}, "audit": {"key": "k"}})";
+  };
+  for (const char* spec : {"HMAC_256", "ECC_NIST_P256", "ECC_NIST_EDWARDS25519"}) {
+    CHECK(options_of(with_spec(spec)).audit_key == "k");
+  }
+  CHECK(failure_of(with_spec("SYMMETRIC_DEFAULT")) ==
+        "/audit/key: the key \"k\" has the spec SYMMETRIC_DEFAULT; checkpoints are signed with "
+        "HMAC_256, ECC_NIST_P256 or ECC_NIST_EDWARDS25519");
+}
+
 TEST_CASE("options: every default of the schema is the default of its struct") {
   const Options found = options_of(R"({
     "queues": {"q": {}}, "functions": {"f": {"builtin": "echo"}},
