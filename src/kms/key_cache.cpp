@@ -252,6 +252,8 @@ KeyCache::Shared KeyCache::cached(std::string_view wrapped) {
   return slot->entry;
 }
 
+bool KeyCache::knows(std::string_view key) const { return state_->kms.has(key); }
+
 void KeyCache::clear() {
   ++state_->generation;
   state_->by_wrapped.clear();

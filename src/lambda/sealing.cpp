@@ -5,17 +5,6 @@
 namespace porteiro::lambda {
 namespace {
 
-constexpr std::size_t name_bytes_max = 80;
-
-// The name stands in a text that anybody may have made: only what looks like one is repeated.
-bool looks_like_name(std::string_view key) {
-  const auto usual = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  };
-  return !key.empty() && key.size() <= name_bytes_max && std::all_of(key.begin(), key.end(), usual);
-}
-
 bool fits(const access::Rule& rule, std::string_view purpose,
           const kms::EncryptionContext& context) {
   const auto& purposes = rule.purposes;
@@ -33,7 +22,8 @@ bool fits(const access::Rule& rule, std::string_view purpose,
 Result<void> Sealing::check(std::string_view action, std::string_view key,
                             const kms::EncryptionContext& context, const stores::Cause& cause) {
   if (!guard_.layers().roles) return ok();
-  if (!looks_like_name(key)) key = "unknown";
+  // It stands in a text that anybody may have made: only a key of the config is named.
+  if (!sealer_.knows(key)) key = "unknown";
   const access::Right right = guard_.right(asker_.role, action, key);
   access::Reason reason = right.reason;
   if (reason == access::Reason::allowed && asker_.zone == access::Zone::public_zone) {

@@ -45,6 +45,8 @@ class KeyCache {
   // Null: unwrap() must be asked. Checks no context: for boxes whose AAD holds it.
   Shared cached(std::string_view wrapped);
 
+  bool knows(std::string_view key) const;  // Whether the config has a KMS key of this name.
+
   // Forgets all keys. Calls under way still serve those who wait for them, and are not kept.
   void clear();
 
@@ -94,6 +96,7 @@ class Sealer {
   // The name of the KMS key that a sealed text is under, as it says itself: whether that is true
   // only unseal() finds. Empty: it says none.
   static std::string_view key_of(std::string_view sealed);
+  bool knows(std::string_view key) const { return cache_.knows(key); }
 
  private:
   KeyCache& cache_;

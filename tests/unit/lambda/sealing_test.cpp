@@ -72,15 +72,21 @@ TEST_CASE("sealing: a name that somebody wrote into a sealed text is not repeate
   std::string sealed = o.seal(o.context);
   const std::size_t at = sealed.find("vault");
   REQUIRE(at != std::string::npos);
-  sealed.replace(at, 5, "11\n\"'");
-  const auto opened = o.open(sealed, o.context);
-  REQUIRE_FALSE(opened.has_value());
-  CHECK(opened.error().code == Errc::denied);
+  for (const char* forged : {"11\n\"'", "name1", "name2"}) {  // However usual it looks.
+    sealed.replace(at, 5, forged);
+    const auto opened = o.open(sealed, o.context);
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().code == Errc::denied);
+  }
   std::string notes;
   for (const auto& each : o.b.records(telemetry::Kind::note)) {
     notes += o.b.telemetry.note_text(each.extra);
   }
   CHECK(notes.find("kms:Decrypt on unknown") != std::string::npos);
+  CHECK(notes.find("name1") == std::string::npos);
+  for (const auto& each : o.b.records(telemetry::Kind::access_denied)) {
+    CHECK(to_json(o.b.telemetry, each).find("name1") == std::string::npos);
+  }
   CHECK(o.open("", o.context).error().code == Errc::denied);
 }
 
