@@ -48,8 +48,9 @@ struct LambdaHost {
   // As Functions::invoke. Keys of the config's functions are their names.
   std::function<void(std::string_view key, std::shared_ptr<lambda::Direct>, lambda::Completion)>
       invoke;
-  // Whether this principal may have the function invoked. What clients set up once and for all
-  // (mappings, destinations) is the developer's, whom the null pointer stands for. Errors: denied.
+  // Whether this principal may have the function invoked. Mappings and destinations are asked for
+  // when they are set up, by who does so; destinations also at each use, when they are the
+  // developer's, whom the null pointer stands for. Errors: denied.
   std::function<Result<void>(const access::Principal* who, std::string_view function)> permit;
   // Invocations of it that could begin at once.
   std::function<std::size_t(std::string_view key)> free;

@@ -79,7 +79,7 @@ Answer<void> take_config(Call& call, lambda::InvokeConfig& config) {
        {std::pair<const char*, std::string&>("OnSuccess", config.on_success),
         std::pair<const char*, std::string&>("OnFailure", config.on_failure)}) {
     if (!arn.empty()) {
-      PORTEIRO_TRY(check_target(call.service, arn, name));
+      PORTEIRO_TRY(check_target(call, arn, name));
     }
   }
   config.modified = call.service.now();

@@ -132,7 +132,8 @@ void refuse_unknown(Reader& in) {
 
 }  // namespace
 
-Answer<void> check_target(const Service& service, std::string_view text, std::string_view member) {
+Answer<void> check_target(const Call& call, std::string_view text, std::string_view member) {
+  const Service& service = call.service;
   const auto arn = aws::parse_arn(text);
   const bool ours = arn && arn->account == service.aws.account && arn->region == service.aws.region;
   if (ours && arn->service == "sqs") {
@@ -145,7 +146,9 @@ Answer<void> check_target(const Service& service, std::string_view text, std::st
   }
   if (ours && arn->service == "lambda") {
     PORTEIRO_TRY(const Reference reference, parse_reference(text, {}, service.aws));
-    if (service.parts.catalogue.find(reference.name) != nullptr) return ok();
+    if (service.parts.catalogue.find(reference.name) != nullptr) {
+      return service.permit(&call.who, reference.name);
+    }
     return wrong("The function of " + std::string(member) +
                  " does not exist: " + std::string(text));
   }

@@ -18,8 +18,8 @@ json configuration_of(const Service& service, const lambda::CatalogueFunction& f
 std::string time_text(Time time);  // "2026-03-01T12:00:00.123+0000", as LastModified.
 double seconds_of(Time time);      // Since 1970, as other dates.
 
-// A queue or a function that events may go to; `member` names it in errors. Where it exists is
-// looked at: Errors: invalid_value.
-Answer<void> check_target(const Service& service, std::string_view arn, std::string_view member);
+// A queue or a function that events may go to, as far as who asks may have it invoked; `member`
+// names it in errors. Errors: invalid_value (also: there is none), no_access.
+Answer<void> check_target(const Call& call, std::string_view arn, std::string_view member);
 
 }  // namespace porteiro::protocols::lambda_api

@@ -71,7 +71,7 @@ Answer<Draft> draft_of(Call& call) {
   draft.function.name = reference.name;
   PORTEIRO_TRY(check_tags(draft.function.tags));
   if (!settings.dead_letter_arn.empty()) {
-    PORTEIRO_TRY(check_target(call.service, settings.dead_letter_arn, "DeadLetterConfig"));
+    PORTEIRO_TRY(check_target(call, settings.dead_letter_arn, "DeadLetterConfig"));
   }
   return draft;
 }
@@ -224,8 +224,7 @@ Answer<Output> update_function_configuration(Call& call) {
   if (call.in.failure()) return *call.in.failure();
   PORTEIRO_TRY(check_revision(revision, function.latest.revision));
   if (!function.latest.settings.dead_letter_arn.empty()) {
-    PORTEIRO_TRY(
-        check_target(service, function.latest.settings.dead_letter_arn, "DeadLetterConfig"));
+    PORTEIRO_TRY(check_target(call, function.latest.settings.dead_letter_arn, "DeadLetterConfig"));
   }
   touch(service, function.latest);
   PORTEIRO_TRY(Output output, service.change(std::move(function)));

@@ -225,6 +225,33 @@ TEST_CASE("lambda: payloads and answers may be nested as deep as they like, requ
                      400, "SerializationException");
 }
 
+TEST_CASE("lambda: a destination takes the right to have its function invoked") {
+  LambdaClient client;
+  client.create("orders");
+  client.create("secret");
+  const std::string secret = "arn:aws:lambda:us-east-1:000000000000:function:secret";
+  const auto named = [&](const char* member) {
+    return json{{"DestinationConfig", {{member, {{"Destination", secret}}}}}};
+  };
+  const std::string path = "/2019-09-25/functions/orders/event-invoke-config";
+  client.ok("PUT", path, named("OnSuccess"));
+  client.forbidden = {"secret"};
+  for (const char* member : {"OnSuccess", "OnFailure"}) {
+    check_lambda_error(client.call("PUT", path, named(member)), 403, "AccessDeniedException");
+    check_lambda_error(client.call("POST", path, named(member)), 403, "AccessDeniedException");
+  }
+  check_lambda_error(client.call("PUT", client.path("orders", "/configuration"),
+                                 {{"DeadLetterConfig", {{"TargetArn", secret}}}}),
+                     403, "AccessDeniedException");
+  CHECK(client.asked_by == std::vector<std::string>(5, "caller"));
+  // What was set before is not used either.
+  submit(client, "orders");
+  client.answer("1");
+  client.world.scheduler.run_for(1s);
+  CHECK(client.asked_by.back() == "nobody");
+  CHECK(client.invocations.empty());
+}
+
 TEST_CASE("lambda: a FIFO queue is no destination") {
   LambdaClient client;
   client.create("orders");
