@@ -41,14 +41,15 @@ std::string explanation(const Decision& asked, Reason reason) {
                              : "its role " + role + " does not allow it for the purpose " + purpose;
     case Reason::fields:
       return "its role " + role +
-             " does not reach all fields it asks for; see the \"fields\" of "
+             " does not reach all fields it asks for or would replace; see the \"fields\" of "
              "its rules";
     case Reason::context:
       return "its role " + role +
              " does not allow that encryption context; see the \"context\" "
              "of its rules";
     case Reason::masked:
-      return "the client may see masked values only, and those must not be written back";
+      return "the client sees masked values only: it may not look for what they hide, write it, or "
+             "replace a record that has it";
   }
   broken("a reason of the enumeration", __FILE__, __LINE__);
 }

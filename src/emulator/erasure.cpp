@@ -14,8 +14,8 @@ using nlohmann::json;
 constexpr Duration models_pause = std::chrono::milliseconds(5);
 constexpr int models_pauses_max = 400;  // Then the answer says that they are behind.
 
-// One erasure: messages and events, sealed texts, the stores one by one, what came up meanwhile,
-// the journal, the read models.
+// One erasure: its entry of the audit log, messages and events, sealed texts, the stores one by
+// one, what came up meanwhile, the journal, the read models.
 class PersonErasure : public std::enable_shared_from_this<PersonErasure> {
  public:
   PersonErasure(Holders holders, std::string name, std::string token, std::weak_ptr<void> alive,
@@ -26,17 +26,46 @@ class PersonErasure : public std::enable_shared_from_this<PersonErasure> {
         alive_(std::move(alive)),
         done_(std::move(done)) {}
 
+  // Nothing is touched before it is in the audit log.
   void begin() {
-    sweep();
-    if (holders_.secrets == nullptr) return next_store();
-    holders_.secrets->destroy(token_, [self = shared_from_this()](Result<bool> destroyed) {
+    tell({}, [self = shared_from_this()](Result<void> written) {
       if (self->alive_.expired()) return;
-      if (!destroyed) return self->done_(destroyed.error());
-      self->next_store();
+      if (!written) return self->done_(written.error());
+      self->destroy_secret();
     });
   }
 
  private:
+  // An entry; `failed`: why what an earlier one announced was not done as a whole.
+  void tell(std::string_view failed, access::Recorder::Done done) {
+    holders_.guard.record({.allowed = true,
+                           .refused = !failed.empty(),
+                           .principal = "developer",
+                           .role = holders_.options.developer_role,
+                           .action = "person:erase",
+                           .resource = name_,
+                           .subject = token_,
+                           .reason = failed},
+                          std::move(done));
+  }
+
+  void fail(Error failed) {
+    const std::string_view code = to_string(failed.code);
+    tell(code, [self = shared_from_this(), failed = std::move(failed)](const Result<void>&) {
+      if (!self->alive_.expired()) self->done_(failed);
+    });
+  }
+
+  void destroy_secret() {
+    sweep();
+    if (holders_.secrets == nullptr) return next_store();
+    holders_.secrets->destroy(token_, [self = shared_from_this()](Result<bool> destroyed) {
+      if (self->alive_.expired()) return;
+      if (!destroyed) return self->fail(destroyed.error());
+      self->next_store();
+    });
+  }
+
   // Messages and events that name the person as their subject.
   void sweep() {
     const auto about = [this](const queue::Message& message) {
@@ -64,7 +93,7 @@ class PersonErasure : public std::enable_shared_from_this<PersonErasure> {
           if (!erased) {
             Error failed = erased.error();
             failed.at = "stores." + name + (failed.at.empty() ? "" : "." + failed.at);
-            return self->done_(std::move(failed));
+            return self->fail(std::move(failed));
           }
           self->add(name, erased.value());
           ++self->store_;
@@ -87,11 +116,11 @@ class PersonErasure : public std::enable_shared_from_this<PersonErasure> {
 
   void finish() {
     sweep();
-    if (auto compacted = holders_.journal.compact(); !compacted) return done_(compacted.error());
+    if (auto compacted = holders_.journal.compact(); !compacted) return fail(compacted.error());
     holders_.journal.when_durable(holders_.journal.last(),
                                   [self = shared_from_this()](Result<void> durable) {
                                     if (self->alive_.expired()) return;
-                                    if (!durable) return self->done_(durable.error());
+                                    if (!durable) return self->fail(durable.error());
                                     self->await_models(0);
                                   });
   }
@@ -104,12 +133,6 @@ class PersonErasure : public std::enable_shared_from_this<PersonErasure> {
       });
       return;
     }
-    holders_.guard.allowed({.allowed = true,
-                            .principal = "developer",
-                            .role = holders_.options.developer_role,
-                            .action = "person:erase",
-                            .resource = name_,
-                            .subject = token_});
     const json answer{{"subject", token_},       {"stores", stores_}, {"messages", messages_},
                       {"in_flight", in_flight_}, {"events", events_}, {"read_models_level", level}};
     done_(answer.dump());

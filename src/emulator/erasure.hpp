@@ -31,8 +31,10 @@ struct Holders {
 
 // `value` in clear or as its token. `done` gets the answer as JSON when all is durable, and is
 // dropped when `alive` has died. It may be asked for again, after an error too: what is done stays
-// done. Errors: not_found (no such token), invalid (a value not of its format), those of
-// stores::Store::erase_subject; Error::at names the store.
+// done. It is an entry of the audit log before it begins; one that fails has a second entry.
+// Errors: not_found (no such token), invalid (a value not of its format), unavailable (also: the
+// audit log cannot be written, and nothing was done), those of stores::Store::erase_subject;
+// Error::at names the store.
 void erase_person(Holders holders, std::string_view token_name, std::string_view value,
                   std::weak_ptr<void> alive, UniqueFunction<void(Result<std::string>)> done);
 

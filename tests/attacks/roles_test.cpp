@@ -104,6 +104,40 @@ TEST_CASE("attack: a client without the scope to see a person whole") {
   CHECK(bench.ask("GET", person, lender).holds(secret_name));
 }
 
+TEST_CASE("attack: an erasure that is made to fail is in the audit log all the same") {
+  struct : Faults {
+    Fault strike(FaultPoint point, std::string_view target) override {
+      if (point != FaultPoint::store_write || target != "A") return {};
+      return {.kind = Fault::Kind::error};
+    }
+  } failing;
+  Bench bench(Bench::example());
+  register_ana(bench);
+  const std::string token = token_of_ana(bench);
+  const json order{{"token", "cpf"}, {"value", ana}};
+  const auto erase = [&] {
+    return bench.inside("POST", "/_porteiro/erase", with_json({}), order.dump()).status;
+  };
+  const auto newest_two = [&] {
+    return bench.inside("GET", "/_porteiro/audit?newest=2").parsed()["entries"];
+  };
+  bench.world.environment.faults = &failing;
+  CHECK(erase() == 503);
+  for (const json& entry : newest_two()) {
+    CHECK(entry["action"] == "person:erase");
+    CHECK(entry["principal"] == "developer");
+    CHECK(entry["resource"] == "cpf");
+    CHECK(entry["subject"] == token);
+  }
+  CHECK(newest_two()[0]["decision"] == "allowed");
+  CHECK(newest_two()[1]["decision"] == "refused");
+  CHECK(newest_two()[1]["reason"] == "unavailable");
+  bench.world.environment.faults = nullptr;
+  CHECK(erase() == 200);
+  CHECK(newest(bench)["decision"] == "allowed");
+  CHECK(newest(bench)["action"] == "person:erase");
+}
+
 TEST_CASE("attack: each layer is off alone when it is measured") {
   Bench roles(Bench::example(
       {{"security", {{"off", {"roles"}}}}, {"functions", {{"get-person", {{"role", nullptr}}}}}}));

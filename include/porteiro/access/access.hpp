@@ -57,7 +57,7 @@ enum class Reason : std::uint8_t {
   purpose,   // The request names no purpose, or none that its role allows.
   fields,    // Its role does not reach all fields that are asked for.
   context,   // The encryption context is none that its role allows.
-  masked,    // It acts for a client that sees masked values, which must not be written back.
+  masked,    // It acts for a client that sees masked values: it may not write or look for them.
 };
 std::string_view to_string(Reason reason);  // "no_role"
 
@@ -167,10 +167,6 @@ class Guard {
   // Tells of a denial that somebody else decided: the gateway, the key service, who verifies
   // events.
   void denied(const Decision& decision);
-  // Tells the recorder of something that was allowed and done, such as an erasure.
-  void allowed(const Decision& decision) {
-    if (recorder_ != nullptr) recorder_->decided(decision);
-  }
   // Given every denial, from check() and denied(). Null: nobody keeps them. Borrowed.
   void record_with(Recorder* recorder) { recorder_ = recorder; }
   // Only asks: nothing is told of a denial.
