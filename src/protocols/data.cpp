@@ -283,6 +283,11 @@ Result<data::ChangesAsked> Data::Core::changes_asked(const Call& call) {
                    purpose = call.caller.purpose](std::string_view collection) {
     return store.may_follow(collection, purpose);
   };
+  asked.show = [&store = call.store, trace = call.caller.trace, purpose = call.caller.purpose,
+                client = call.caller.client](const std::vector<stores::Change>& changes,
+                                             UniqueFunction<void(Result<void>)> done) {
+    store.show(changes, {trace, purpose, client}, std::move(done));
+  };
   return asked;
 }
 

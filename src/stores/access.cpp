@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <unordered_set>
 
 #include "porteiro/base/json_scan.hpp"
@@ -40,6 +41,14 @@ std::string_view collection_of(const Write& write) {
 }
 
 }  // namespace
+
+// What is written of one write.
+struct Access::Line {
+  const Entry& entry;
+  Act act;
+  std::string subject;
+  std::vector<std::string> fields{};
+};
 
 // Owned, since the access outlives the call.
 struct Access::Told {
@@ -196,7 +205,7 @@ std::string Access::subject_of(const Write& write) const {
 }
 
 void Access::show(const Told& told, Record& record) const {
-  if (told.view.empty()) return;
+  if (told.view.empty() || record.document.empty()) return;
   const auto& fields = store_.options().collections[told.collection].fields;
   std::string shown = "{";
   scan_object(record.document, [&](std::string_view name, std::string_view value) {
@@ -263,14 +272,7 @@ void Access::query(std::string_view collection, Query query, const Cause& cause,
   }
   Rules rules;
   Reason reason = select(right, cause.purpose, rules);
-  const Collection& described = store_.options().collections[at];
-  for (const Filter& filter : query.filters) {  // What it may not see it may not guess either.
-    const Field* field = described.field(filter.field);
-    if (reason != Reason::allowed || field == nullptr || !is_protected(*field)) continue;
-    if (field->name != described.key && !reaches_field(rules, field->name)) {
-      reason = Reason::fields;
-    }
-  }
+  if (reason == Reason::allowed) reason = may_ask(at, query, cause, rules);
   if (reason != Reason::allowed) {
     return deny(right, Act::query, cause, {}, reason, std::move(done));
   }
@@ -312,6 +314,20 @@ void Access::give(const std::shared_ptr<Told>& told, Result<Page> page, Done<Pag
          });
 }
 
+// What it may not see it may not guess either; but whoever has a key may ask for its record.
+Reason Access::may_ask(std::size_t collection, const Query& query, const Cause& cause,
+                       const Rules& rules) const {
+  const Collection& described = store_.options().collections[collection];
+  for (const Filter& filter : query.filters) {
+    const Field* field = described.field(filter.field);
+    if (field == nullptr || !is_protected(*field) || field->name == described.key) continue;
+    if (!reaches_field(rules, field->name)) return Reason::fields;
+    if (cause.masked && guard_.layers().masking) return Reason::masked;
+  }
+  return Reason::allowed;
+}
+
+// A put replaces the whole record: who does not reach all of its fields may only make new ones.
 Reason Access::may_write(std::size_t collection, const Write& write, const Cause& cause,
                          const Rules& rules) const {
   const Collection& described = store_.options().collections[collection];
@@ -321,13 +337,15 @@ Reason Access::may_write(std::size_t collection, const Write& write, const Cause
   const auto* put = std::get_if<write::Put>(&write);
   if (put == nullptr || !put->document.is_object()) return Reason::allowed;
   const bool masks = cause.masked && guard_.layers().masking;
+  const bool replaces = put->expect.kind != Expect::Kind::absent;
   for (const auto& [name, value] : put->document.items()) {
-    if (name == described.key) continue;
-    if (!reaches_field(rules, name)) return Reason::fields;
-    const Field* field = described.field(name);
-    if (masks && field != nullptr && is_protected(*field) && name != described.subject) {
-      return Reason::masked;
-    }
+    if (name != described.key && !reaches_field(rules, name)) return Reason::fields;
+  }
+  for (const Field& field : described.fields) {
+    if (field.name == described.key) continue;
+    if (!replaces && !put->document.contains(field.name)) continue;
+    if (!reaches_field(rules, field.name)) return Reason::fields;
+    if (masks && is_protected(field) && field.name != described.subject) return Reason::masked;
   }
   return Reason::allowed;
 }
@@ -371,39 +389,81 @@ void Access::batch(Batch batch, const Cause& cause, Done<Committed> done) {
 }
 
 void Access::record_writes(const Batch& batch, const Cause& cause, access::Recorder::Done done) {
+  std::vector<Line> lines;
   for (const Write& write : batch.writes) {
-    const Act act = std::holds_alternative<write::Erase>(write) ? Act::erase : Act::put;
-    std::vector<std::string> fields;
+    const std::size_t at = place(collection_of(write));
+    const Collection& described = store_.options().collections[at];
+    const auto* erase = std::get_if<write::Erase>(&write);
+    const Act act = erase != nullptr ? Act::erase : Act::put;
+    lines.push_back({entry(at, act), act, subject_of(write)});
+    std::vector<std::string>& fields = lines.back().fields;
     if (const auto* put = std::get_if<write::Put>(&write); put && put->document.is_object()) {
       for (const auto& [name, value] : put->document.items()) fields.push_back(name);
-      const Collection& described = store_.options().collections[place(collection_of(write))];
       std::erase_if(fields, [&](const auto& name) { return described.field(name) == nullptr; });
     } else if (const auto* append = std::get_if<write::Append>(&write)) {
-      const Collection& described = store_.options().collections[place(collection_of(write))];
       if (described.field(append->field) != nullptr) fields.push_back(append->field);
     }
-    const std::string subject = subject_of(write);
-    access::Decision decided = decision(entry(place(collection_of(write)), act), act, cause);
-    decided.subject = subject;
-    decided.fields = fields;
-    const bool last = &write == &batch.writes.back();
+    if (erase != nullptr) add_cascades(at, erase->key, lines);
+  }
+  record_all(lines, cause, std::move(done));
+}
+
+// A line for each collection whose records go with one of this, whatever the way to it. They are
+// of the person that the record's key names where they say so by the reference itself.
+void Access::add_cascades(std::size_t collection, std::string_view key, std::vector<Line>& lines) {
+  const auto& all = store_.options().collections;
+  std::vector<std::size_t> going{collection};
+  std::set<std::size_t> seen;
+  for (std::size_t next = 0; next < going.size(); ++next) {
+    const Collection& target = all[going[next]];
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto field = std::find_if(
+          all[i].fields.begin(), all[i].fields.end(),
+          [&](const Field& each) { return each.cascade && each.reference == target.name; });
+      if (field == all[i].fields.end() || !seen.insert(i).second) continue;
+      going.push_back(i);
+      lines.push_back({entry(i, Act::erase), Act::erase, {}});
+      if (next > 0 || all[i].subject != field->name) continue;
+      auto known = store_.known_key(target.name, key);
+      if (known) lines.back().subject = std::move(known).value();
+    }
+  }
+}
+
+// They are appended in order, so that the last one's is the end of all.
+void Access::record_all(const std::vector<Line>& lines, const Cause& cause,
+                        access::Recorder::Done done) {
+  for (const Line& line : lines) {
+    access::Decision decided = decision(line.entry, line.act, cause);
+    decided.subject = line.subject;
+    decided.fields = line.fields;
+    const bool last = &line == &lines.back();
     guard_.record(decided, last ? std::move(done) : access::Recorder::Done([](const auto&) {}));
   }
 }
 
 void Access::find(std::string_view collection, std::string_view key, const Cause& cause,
                   Done<std::optional<Record>> done) {
-  if (const std::size_t at = place(collection); at != SIZE_MAX) {
-    const Entry& right = entry(at, Act::put);
-    Rules rules;
-    if (const Reason reason = select(right, cause.purpose, rules); reason != Reason::allowed) {
-      return deny(right, Act::put, cause, subject_of_key(at, key), reason, std::move(done));
-    }
+  const std::size_t at = place(collection);
+  if (at == SIZE_MAX) return store_.get(collection, key, cause.trace, std::move(done));
+  const Entry& right = entry(at, Act::put);
+  Rules rules;
+  if (const Reason reason = select(right, cause.purpose, rules); reason != Reason::allowed) {
+    return deny(right, Act::put, cause, subject_of_key(at, key), reason, std::move(done));
   }
+  View key_only;
+  const Collection& described = store_.options().collections[at];
+  for (const Field& field : described.fields) {
+    key_only.push_back(field.name == described.key ? Shown::whole : Shown::left_out);
+  }
+  auto told = tell(at, Act::put, cause, std::move(key_only));
+  if (audited_) told->subject = subject_of_key(at, key);
   store_.get(collection, key, cause.trace,
-             [done = std::move(done)](Result<std::optional<Record>> found) mutable {
+             [this, alive = Alive(alive_), told = std::move(told),
+              done = std::move(done)](Result<std::optional<Record>> found) mutable {
+               if (alive.expired()) return;
                if (found && found.value()) found.value()->document.clear();
-               done(std::move(found));
+               give(told, std::move(found), std::move(done));
              });
 }
 
@@ -424,10 +484,24 @@ Result<void> Access::follow(const Cause& cause) {
     any.right.reason = reason;
     if (reason == Reason::allowed) break;
   }
-  const access::Decision asked = decision(any, Act::changes, cause);
-  if (any.right.reason != Reason::allowed) return guard_.deny(asked, any.right.reason);
-  if (audited_) guard_.record(asked, [](const auto&) {});
-  return ok();
+  if (any.right.reason == Reason::allowed) return ok();
+  return guard_.deny(decision(any, Act::changes, cause), any.right.reason);
+}
+
+void Access::show(const std::vector<Change>& changes, const Cause& cause,
+                  access::Recorder::Done done) {
+  std::vector<Line> lines;
+  std::set<std::pair<std::string_view, std::string>> seen;
+  for (const Change& change : changes) {
+    const std::size_t at = place(change.collection);
+    if (!audited_ || at == SIZE_MAX) continue;
+    std::string subject = subject_of_key(at, change.key);
+    if (!seen.emplace(change.collection, subject).second) continue;
+    lines.push_back({entry(at, Act::changes), Act::changes, std::move(subject)});
+    lines.back().fields.push_back(store_.options().collections[at].key);
+  }
+  if (lines.empty()) return done(ok());
+  record_all(lines, cause, std::move(done));
 }
 
 Access* Accesses::find(std::string_view store) {

@@ -51,10 +51,12 @@ class Access {
   void find(std::string_view collection, std::string_view key, const Cause& cause,
             Done<std::optional<Record>> done);
 
-  // Whether the feed of changes shows those of this collection, or of any at all; the latter is
-  // told (and audited) as one access. Errors: denied.
+  // Whether the feed of changes shows those of this collection; of any at all. Errors: denied.
   bool may_follow(std::string_view collection, std::string_view purpose);
   Result<void> follow(const Cause& cause);
+  // Before changes are given to who follows: `done` says whether they may be, perhaps at once.
+  // Errors: unavailable.
+  void show(const std::vector<Change>& changes, const Cause& cause, access::Recorder::Done done);
 
   Result<std::string> known_key(std::string_view collection, std::string_view key) const {
     return store_.known_key(collection, key);
@@ -73,6 +75,7 @@ class Access {
   enum class Shown : std::uint8_t { whole, masked, left_out };
   using View = std::vector<Shown>;  // By field; empty: all are shown whole.
   struct Told;                      // What is told of an access that goes on.
+  struct Line;                      // An entry of something that is about to be done.
   using Alive = std::weak_ptr<int>;
 
   std::size_t place(std::string_view collection) const;  // SIZE_MAX: none.
@@ -82,6 +85,8 @@ class Access {
                         std::vector<const access::Rule*>& rules) const;
   View view(std::size_t collection, const std::vector<const access::Rule*>& rules,
             bool masked) const;
+  access::Reason may_ask(std::size_t collection, const Query& query, const Cause& cause,
+                         const std::vector<const access::Rule*>& rules) const;
   access::Reason may_write(std::size_t collection, const Write& write, const Cause& cause,
                            const std::vector<const access::Rule*>& rules) const;
   access::Reason check(const Write& write, const Cause& cause);
@@ -94,6 +99,8 @@ class Access {
   void record(const Told& told, std::string_view subject, std::string_view refused,
               access::Recorder::Done done);
   void record_writes(const Batch& batch, const Cause& cause, access::Recorder::Done done);
+  void add_cascades(std::size_t collection, std::string_view key, std::vector<Line>& lines);
+  void record_all(const std::vector<Line>& lines, const Cause& cause, access::Recorder::Done done);
   std::vector<std::string> fields_of(const Told& told) const;
   std::string subject_of_key(std::size_t collection, std::string_view key) const;
   std::string subject_of(const Write& write) const;

@@ -17,27 +17,35 @@ Feed::Feed(Scheduler& scheduler, stores::Store& store) : scheduler_(scheduler), 
 
 // The answer, if there are changes to be seen or it cannot be given; nullopt: there are none yet,
 // and `after` has moved beyond those of others.
-std::optional<http::Response> Feed::look(ChangesAsked& asked) {
+std::optional<Feed::Found> Feed::look(ChangesAsked& asked) {
   std::vector<stores::Change> seen;
   for (std::size_t i = 0; i < chunks_max; ++i) {
     auto found = store_.changes(asked.after, chunk);
-    if (!found) return refusal(found.error());
+    if (!found) return found.error();
     for (stores::Change& change : found.value()) {
       asked.after = change.sequence;
       if (!asked.may_see(change.collection)) continue;
       seen.push_back(std::move(change));
       if (seen.size() == asked.limit) break;
     }
-    if (!seen.empty()) return changes(seen, asked.after);
+    if (!seen.empty()) return seen;
     if (found.value().size() < chunk) return std::nullopt;
   }
-  return changes({}, asked.after);
+  return seen;
+}
+
+void Feed::give(ChangesAsked& asked, Found found) {
+  if (!found) return asked.respond(refusal(found.error()));
+  asked.show(found.value(), [answer = changes(found.value(), asked.after),
+                             respond = std::move(asked.respond)](Result<void> shown) mutable {
+    respond(shown ? std::move(answer) : refusal(shown.error()));
+  });
 }
 
 void Feed::ask(ChangesAsked asked) {
-  auto answer = look(asked);
-  if (!answer && asked.wait <= Duration::zero()) answer = changes({}, asked.after);
-  if (answer) return asked.respond(std::move(*answer));
+  auto found = look(asked);
+  if (!found && asked.wait <= Duration::zero()) found.emplace(std::vector<stores::Change>());
+  if (found) return give(asked, std::move(*found));
   const Duration wait = asked.wait;
   auto waiting = std::make_unique<Waiting>(scheduler_, std::move(asked));
   waiting->timer.start(wait, [this, held = waiting.get()] { give_up(held); });
@@ -57,16 +65,16 @@ void Feed::serve_soon() {
 
 void Feed::serve() {
   posted_ = false;
-  std::vector<std::pair<std::unique_ptr<Waiting>, http::Response>> answered;
+  std::vector<std::pair<std::unique_ptr<Waiting>, Found>> answered;
   for (auto& waiting : waiting_) {
-    if (auto answer = look(waiting->asked)) {
-      answered.emplace_back(std::move(waiting), std::move(*answer));
+    if (auto found = look(waiting->asked)) {
+      answered.emplace_back(std::move(waiting), std::move(*found));
     }
   }
   std::erase(waiting_, nullptr);
   if (waiting_.empty()) follower_.reset();
-  for (auto& [waiting, answer] : answered) {  // Each may ask again at once.
-    waiting->asked.respond(std::move(answer));
+  for (auto& [waiting, found] : answered) {  // Each may ask again at once.
+    give(waiting->asked, std::move(found));
   }
 }
 

@@ -19,6 +19,9 @@ struct ChangesAsked {
   std::size_t limit = 100;
   Duration wait{0};
   std::function<bool(std::string_view collection)> may_see;
+  // Told of changes before they are given. `done` may run at once; its error is then the answer.
+  std::function<void(const std::vector<stores::Change>&, UniqueFunction<void(Result<void>)> done)>
+      show;
   http::Responder respond;
 };
 
@@ -37,7 +40,9 @@ class Feed {
     ChangesAsked asked;
     Timer timer;
   };
-  std::optional<http::Response> look(ChangesAsked& asked);
+  using Found = Result<std::vector<stores::Change>>;
+  std::optional<Found> look(ChangesAsked& asked);
+  static void give(ChangesAsked& asked, Found found);
   void serve_soon();
   void serve();
   void give_up(const Waiting* waiting);

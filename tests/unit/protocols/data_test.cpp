@@ -462,6 +462,43 @@ TEST_CASE("data: who waits for changes is answered when there is one, or at the 
   CHECK(d.ask("GET", "C/changes?after=1&wait=5").document()["next"] == 1);  // At once.
 }
 
+TEST_CASE("data: changes of an audited store are given when their entries are written") {
+  struct Keeper final : access::Recorder {
+    void decided(const access::Decision&) override {}
+    void decided(const access::Decision& of, Done done) override {
+      subjects.emplace_back(of.subject);
+      held.push_back(std::move(done));
+    }
+    std::vector<std::string> subjects;
+    std::vector<Done> held;
+  } keeper;
+  Data1 d;
+  d.caller->purpose = "credit";
+  stores::StoreOptions audited;
+  audited.name = "S";
+  audited.audit = true;
+  audited.collections = d.b.stores.at("C")->options().collections;
+  d.b.open_store(std::move(audited));
+  const auto waiting = d.start("GET", "/data/S/changes?wait=5");
+  REQUIRE(d.ask("PUT", "S/trail/" + d.token(), R"({"seen":1})").status == 200);
+  d.guard.record_with(&keeper);
+  d.b.settle();
+  CHECK(waiting->has_value());  // It was answered by what was written before.
+  const auto given = d.start("GET", "/data/S/changes");
+  CHECK_FALSE(given->has_value());
+  CHECK(keeper.subjects == std::vector<std::string>{d.token()});
+  keeper.held.at(0)(ok());
+  REQUIRE(given->has_value());
+  CHECK((*given)->document()["changes"].size() == 1);
+  const auto refused = d.start("GET", "/data/S/changes");
+  keeper.held.at(1)(error(Errc::unavailable, "full"));
+  REQUIRE(refused->has_value());
+  CHECK((*refused)->status == 503);
+  CHECK((*refused)->body.find(d.token()) == std::string::npos);
+  // Without changes there is nothing to tell.
+  CHECK(d.ask("GET", "S/changes?after=1").document()["next"] == 1);
+}
+
 TEST_CASE("data: a feed that is another one since says to read everything again") {
   Data1 d;
   d.put_person();

@@ -56,6 +56,17 @@ Collection masked_person() {
     "segment": {"type": "string", "class": "internal"}}, "indexes": [["email"]]})");
 }
 
+// Its records go with the person, and notes with them.
+Collection owed() {
+  Collection made = debt();
+  for (Field& field : made.fields) field.cascade = field.name == "cpf";
+  return made;
+}
+Collection note() {
+  return collection("note", R"({"key": "id", "fields": {
+    "id": {"type": "uuid"}, "debt": {"ref": "debt", "on_delete": "cascade"}}})");
+}
+
 struct Bench {
   explicit Bench(Rules rules, bool audit = false, access::Layers layers = {},
                  Zone zone = Zone::private_zone)
@@ -74,7 +85,7 @@ struct Bench {
     options.name = "A";
     options.key = "vault";
     options.audit = audit;
-    options.collections = {masked_person(), debt()};
+    options.collections = {masked_person(), owed(), note()};
     auto opened = Store::open(options, world.environment, {*cache, *tokens, telemetry}, "", false);
     REQUIRE(opened.has_value());
     all.emplace("A", std::move(opened).value());
@@ -212,12 +223,31 @@ TEST_CASE("store access: protected fields outside of the role's set are left out
 
 TEST_CASE("store access: a write of a field outside of the set is denied as a whole") {
   Bench b(Rules{{"store:put", "A/*", {"segment", "name"}}, {"store:get", "*"}});
-  CHECK(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"segment", "x"}, {"name", "Eva"}}})
+  const Expect absent{Expect::Kind::absent, 0};
+  CHECK(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"segment", "x"}, {"name", "Eva"}}, absent})
             .has_value());
-  CHECK(errc_of(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"email", "e@x.com"}}})) ==
+  CHECK(errc_of(b.batch(write::Put{"person", {{"cpf", cpf_c}, {"email", "e@x.com"}}, absent})) ==
         Errc::denied);
   CHECK(errc_of(b.batch(write::Append{"debt", "x", "tags", 1})) == Errc::denied);
   CHECK(b.get(cpf_b).value().has_value());
+}
+
+TEST_CASE("store access: who does not reach all fields makes records, and replaces none") {
+  Bench b(Rules{{"store:put", "A/person", {"segment", "name"}}, {"store:get", "*"}});
+  const json part{{"cpf", cpf_a}, {"name", "Eva"}};
+  CHECK(errc_of(b.batch(write::Put{"person", part})) == Errc::denied);
+  CHECK(b.reason().find("would replace") != std::string::npos);
+  CHECK(errc_of(b.batch(write::Put{"person", part, {Expect::Kind::version, 1}})) == Errc::denied);
+  CHECK(errc_of(b.batch(write::Put{"person", part, {Expect::Kind::present, 0}})) == Errc::denied);
+  CHECK(errc_of(b.batch(write::Put{"person", part, {Expect::Kind::absent, 0}})) == Errc::conflict);
+  CHECK(b.document()["email"] == "ana@example.com");
+
+  Bench masked(Rules{{"store:*", "*"}});
+  masked.cause.masked = true;
+  CHECK(errc_of(masked.batch(write::Put{"person", {{"cpf", cpf_a}, {"segment", "x"}}})) ==
+        Errc::denied);
+  masked.cause.masked = false;
+  CHECK(masked.document()["name"] == ana()["name"]);
 }
 
 TEST_CASE("store access: with the layer off there are no roles, zones, purposes and field sets") {
@@ -309,10 +339,44 @@ TEST_CASE(
   // Masked values must not become the record.
   CHECK(errc_of(b.batch(write::Put{"person", {{"cpf", cpf_a}, {"name", "A. S."}}})) ==
         Errc::denied);
-  CHECK(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"segment", "x"}}}).has_value());
+  const Expect absent{Expect::Kind::absent, 0};
+  CHECK(b.batch(write::Put{"person", {{"cpf", cpf_b}, {"segment", "x"}}, absent}).has_value());
   Bench off(Rules{{"store:*", "*"}}, false, {.masking = false});
   off.cause.masked = true;
   CHECK(off.document()["name"] == ana()["name"]);
+}
+
+TEST_CASE("store access: a masked client's function looks for nothing that the masks hide") {
+  Bench b(Rules{{"store:*", "*"}});
+  b.cause.masked = true;
+  Query guess;
+  guess.filters.push_back({"email", Comparison::equal, "ana@example.com"});
+  CHECK(errc_of(b.query("person", guess)) == Errc::denied);
+  CHECK(b.reason().find("masked values only") != std::string::npos);
+  Query by_key;
+  by_key.filters.push_back({"cpf", Comparison::equal, cpf_a});
+  CHECK(b.query("person", by_key).value().records.size() == 1);
+  Query of_person;  // A reference is no protected value.
+  of_person.filters.push_back({"cpf", Comparison::equal, cpf_a});
+  CHECK(b.query("debt", of_person).value().records.size() == 2);
+  b.cause.masked = false;
+  CHECK(b.query("person", guess).value().records.size() == 1);
+}
+
+TEST_CASE("store access: records that go with an erased one are entries, too") {
+  Bench b(Rules{{"store:*", "*"}}, true);
+  CHECK(b.batch(write::Erase{"person", cpf_b}).has_value());
+  REQUIRE(b.keeper.told.size() == 3);
+  CHECK(b.keeper.told[0].resource == "A/person");
+  CHECK(b.keeper.told[1].resource == "A/debt");
+  CHECK(b.keeper.told[1].action == "store:erase");
+  CHECK(b.keeper.told[1].subject == b.tokens->make("cpf", cpf_b).value());
+  CHECK(b.keeper.told[1].purpose == "credit");
+  CHECK(b.keeper.told[2].resource == "A/note");
+  CHECK(b.keeper.told[2].subject.empty());  // Whose they are they do not say.
+  b.keeper.told.clear();
+  CHECK(b.batch(write::Erase{"note", "00000000-0000-4000-8000-000000000001"}).has_value());
+  CHECK(b.keeper.told.size() == 1);
 }
 
 TEST_CASE("store access: who may write finds key and version, and nothing of the document") {
@@ -327,6 +391,47 @@ TEST_CASE("store access: who may write finds key and version, and nothing of the
   b.store().find("debt", "x", b.cause, [&](const auto& got) { denied = !got.has_value(); });
   b.settle();
   CHECK(denied);
+}
+
+TEST_CASE("store access: what is found of an audited record is an entry first") {
+  Bench b(Rules{{"store:put", "A/person"}}, true);
+  b.keeper.holding = true;
+  std::optional<Record> found;
+  b.store().find("person", cpf_a, b.cause, [&](auto got) { found = *got.value(); });
+  b.settle();
+  CHECK_FALSE(found.has_value());
+  REQUIRE(b.keeper.told.size() == 1);
+  CHECK(b.keeper.told[0].action == "store:put");
+  CHECK(b.keeper.told[0].subject == b.token());
+  CHECK(b.keeper.told[0].fields == std::vector<std::string>{"cpf"});
+  REQUIRE(b.keeper.held.size() == 1);
+  b.keeper.held[0](ok());
+  REQUIRE(found.has_value());
+  CHECK(found->document.empty());
+}
+
+TEST_CASE("store access: changes of an audited store are entries before they are given") {
+  Bench b(Rules{{"store:changes", "A/*"}}, true);
+  b.keeper.holding = true;
+  CHECK(b.store().follow(b.cause).has_value());
+  CHECK(b.keeper.told.empty());  // Nothing is shown yet.
+  const auto changes = b.all.at("A")->changes(0, 10).value();
+  REQUIRE(changes.size() == 3);
+  bool given = false;
+  b.store().show(changes, b.cause, [&](const Result<void>& told) { given = told.has_value(); });
+  CHECK_FALSE(given);
+  REQUIRE(b.keeper.told.size() == 2);  // Of each collection, and of each person there.
+  CHECK(b.keeper.told[0].action == "store:changes");
+  CHECK(b.keeper.told[0].resource == "A/person");
+  CHECK(b.keeper.told[0].subject == b.token());
+  CHECK(b.keeper.told[0].fields == std::vector<std::string>{"cpf"});
+  CHECK(b.keeper.told[1].resource == "A/debt");
+  CHECK(b.keeper.told[1].subject.empty());
+  for (auto& done : b.keeper.held) done(ok());
+  CHECK(given);
+  b.keeper.told.clear();
+  b.store().show({}, b.cause, [&](const Result<void>& told) { CHECK(told.has_value()); });
+  CHECK(b.keeper.told.empty());
 }
 
 TEST_CASE("store access: the feed of changes shows the collections that the role names") {
