@@ -10,7 +10,17 @@ namespace porteiro::stores {
 
 namespace {
 
+using Outcome = SubjectKeys::Outcome;
+
 constexpr std::size_t commit_batches_max = 1000;  // That share one commit.
+
+Outcome outcome_of(const Result<Committed>& result) {
+  if (result) return result.value().repeated ? Outcome::dropped : Outcome::committed;
+  const Errc code = result.error().code;
+  const bool refused =
+      code == Errc::conflict || code == Errc::invalid || code == Errc::limit_exceeded;
+  return refused ? Outcome::dropped : Outcome::unknown;
+}
 
 }  // namespace
 
@@ -27,7 +37,12 @@ void TieredStore::Group::run() {
   results = engine->commit(transactions);
   if (!destroys) return;
   if (!results.front() || results.front().value().repeated) return shares->spare();
-  if (auto destroyed = shares->destroy(); !destroyed) not_yet = destroyed.error();
+  auto destroyed = shares->destroy();
+  if (destroyed) {
+    freed = std::move(destroyed).value();
+  } else {
+    not_yet = destroyed.error();
+  }
 }
 
 bool TieredStore::WriteJob::destroys() const {
@@ -175,7 +190,7 @@ void TieredStore::ready(const Job& job) {
     return request_commit();
   }
   std::erase(waiting_, job);
-  settle(*job, false);
+  settle(*job, Outcome::dropped);
   finish(job, *job->failed);
   request_commit();  // Those behind it.
 }
@@ -235,11 +250,13 @@ void TieredStore::leave_clear(PreparedWrite& write) {
 }
 
 // Tells the keys how it ended, in the order of the writes.
-void TieredStore::settle(WriteJob& job, bool committed) {
+void TieredStore::settle(WriteJob& job, Outcome outcome) {
   for (PreparedWrite& write : job.writes) {
-    if (!write.destroys.empty()) keys_.front()->destroy_ends(write.destroys, committed);
+    if (!write.destroys.empty()) {
+      keys_.front()->destroy_ends(write.destroys, outcome == Outcome::committed);
+    }
     if (write.claim.pending != nullptr) {
-      keys_of(*write.plan).settle(write.subject, write.claim.pending, committed);
+      keys_of(*write.plan).settle(write.subject, write.claim.pending, outcome);
     }
     write.claim = {};
   }
@@ -269,7 +286,7 @@ void TieredStore::commit() {
     if (alone) {
       auto doomed = doomed_by(*job);
       if (!doomed) {
-        settle(*job, false);
+        settle(*job, Outcome::dropped);
         finish(job, doomed.error());
         continue;
       }
@@ -335,6 +352,7 @@ void TieredStore::committed(const std::shared_ptr<Group>& group) {
     static_cast<void>(clear());  // It notes a failure by itself.
     return;
   }
+  shares_->release(group->freed);
   const auto jobs = std::exchange(committing_, {});
   PORTEIRO_ASSERT(group->results.size() == jobs.size());
   const auto generation = generation_;
@@ -344,7 +362,7 @@ void TieredStore::committed(const std::shared_ptr<Group>& group) {
     const auto& result = group->results[i];
     jobs[i]->transaction = std::move(group->transactions[i]);
     const bool again = worth_a_retry(*jobs[i], result);
-    settle(*jobs[i], result && !result.value().repeated);
+    settle(*jobs[i], outcome_of(result));
     done[i] = !again;
     if (again) retries.push_back(jobs[i]);
   }
