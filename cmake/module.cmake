@@ -1,8 +1,8 @@
-# porteiro_module(NAME SOURCES a.cpp … [DEPS base …] [LINK external …])
+# porteiro_module(NAME [COLD] SOURCES a.cpp … [DEPS base …] [LINK external …])
 # makes the library porteiro::NAME from src/NAME/, its unit tests from tests/unit/NAME/*_test.cpp as
 # one executable NAME_tests, and fails at configure time on a dependency not declared before it.
 function(porteiro_module name)
-  cmake_parse_arguments(M "" "" "SOURCES;DEPS;LINK" ${ARGN})
+  cmake_parse_arguments(M "COLD" "" "SOURCES;DEPS;LINK" ${ARGN})
   foreach(dep IN LISTS M_DEPS)
     if(NOT TARGET porteiro_${dep})
       message(FATAL_ERROR "module ${name} depends on ${dep}, which is not declared before it: "
@@ -15,6 +15,9 @@ function(porteiro_module name)
   target_include_directories(porteiro_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include
                                               PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(porteiro_${name} PUBLIC porteiro_options ${M_DEPS} ${M_LINK})
+  if(M_COLD)  # No request passes through it: what compiles a quarter faster serves.
+    target_compile_options(porteiro_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   if(PORTEIRO_FAST_BUILD AND name STREQUAL base)
     target_precompile_headers(porteiro_base PRIVATE ${heavy_headers})
   elseif(PORTEIRO_FAST_BUILD)
@@ -22,7 +25,7 @@ function(porteiro_module name)
   endif()
   # Most of the time goes into the templates that all sources use, so some share one compilation: the
   # names in their anonymous namespaces must differ within a module.
-  set_target_properties(porteiro_${name} PROPERTIES UNITY_BUILD ${PORTEIRO_FAST_BUILD} UNITY_BUILD_BATCH_SIZE 5)
+  set_target_properties(porteiro_${name} PROPERTIES UNITY_BUILD ${PORTEIRO_FAST_BUILD} UNITY_BUILD_BATCH_SIZE 8)
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${name}/*_test.cpp)
   if(tests AND PORTEIRO_TESTS)
     porteiro_test(${name}_tests SOURCES ${tests} DEPS ${name})
@@ -39,6 +42,7 @@ function(porteiro_test name)
   target_link_libraries(${name} PRIVATE porteiro_doctest_main porteiro::virtual_world ${T_DEPS})
   if(PORTEIRO_FAST_BUILD)
     target_precompile_headers(${name} REUSE_FROM porteiro_test_headers)
+    target_link_libraries(${name} PRIVATE porteiro_test_headers)
   endif()
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   if(NOT T_LABELS)
