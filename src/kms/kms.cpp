@@ -139,6 +139,11 @@ class Service final : public Kms {
       ticket.refused =
           error(Errc::unavailable, "throttled: too many calls for the key '" + counted.name +
                                        "'; retry later, or cache data keys");
+    } else if (fault.kind == Fault::Kind::disable_key && key != nullptr) {
+      ticket.disabled = true;
+      ticket.refused = error(Errc::unavailable, "the key '" + counted.name + "' is disabled");
+    } else if (fault.kind == Fault::Kind::rotate_key && key != nullptr) {
+      rotate(key->id);
     } else if (fault.kind == Fault::Kind::error) {
       ticket.refused = error(Errc::unavailable, "the key service failed for the key '" +
                                                     counted.name + "'; retry later");
@@ -161,6 +166,14 @@ class Service final : public Kms {
     Counted& counted = counted_.emplace_back();
     counted.name = name;
     counted.recorded_as = telemetry_.intern(name);
+  }
+
+  // As an automatic rotation: what older material sealed opens as before.
+  void rotate(Id id) {
+    Key* const key = ring_->find(id);
+    const bool rotates = key != nullptr && key->spec == KeySpec::symmetric_default &&
+                         key->origin != Origin::external && key->state == KeyState::enabled;
+    if (rotates && ring_->rotate(*key, false)) ring_->commit([](const Result<void>&) {});
   }
 
   static Result<void> check(const Key* key, std::string_view name, KeyUsage needed) {

@@ -37,6 +37,8 @@ const Strike& strike_of(std::string_view fault) {
       {"store.latency", Kind::slow, {FaultPoint::store_read, FaultPoint::store_write}},
       {"store.error", Kind::error, {FaultPoint::store_read, FaultPoint::store_write}},
       {"kms.throttle", Kind::throttle, {FaultPoint::kms_call}},
+      {"kms.disable_key", Kind::disable_key, {FaultPoint::kms_call}},
+      {"kms.rotate", Kind::rotate_key, {FaultPoint::kms_call}},
   };
   const auto it = std::find_if(strikes.begin(), strikes.end(),
                                [&](const Strike& strike) { return strike.fault == fault; });

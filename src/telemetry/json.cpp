@@ -44,10 +44,11 @@ constexpr std::array<Shape, static_cast<std::size_t>(Kind::count_)> shapes{{
 }};
 static_assert(shapes.back().kind == "note");
 
-constexpr std::array<std::string_view, 15> fault_names{
-    "none",     "crash",  "error", "slow",    "duplicate", "delay",         "throttle",  "reorder",
-    "drop_ack", "poison", "pause", "timeout", "garbage",   "partial_batch", "cold_start"};
-static_assert(fault_names.size() == static_cast<std::size_t>(Fault::Kind::cold_start) + 1);
+constexpr std::array<std::string_view, 17> fault_names{
+    "none",     "crash",         "error",      "slow",        "duplicate", "delay",
+    "throttle", "reorder",       "drop_ack",   "poison",      "pause",     "timeout",
+    "garbage",  "partial_batch", "cold_start", "disable_key", "rotate_key"};
+static_assert(fault_names.size() == static_cast<std::size_t>(Fault::Kind::rotate_key) + 1);
 
 const Shape& shape_of(Kind kind) {
   const auto index = static_cast<std::size_t>(kind);

@@ -20,7 +20,7 @@ enum class FaultPoint : std::uint8_t {
   queue_delete,                    // drop_ack.
   store_read,                      // latency, error.
   store_write,                     // latency, error.
-  kms_call,                        // throttle, latency.
+  kms_call,                        // throttle, disable_key, rotate_key.
   count_
 };
 std::string_view to_string(FaultPoint point);  // "worker.effect_done_ack_pending".
@@ -41,7 +41,9 @@ struct Fault {
     timeout,        // There is no answer until the time-out.
     garbage,        // The answer is no JSON.
     partial_batch,  // The answer names the second half of the batch as failed, too.
-    cold_start      // No warm worker is used.
+    cold_start,     // No warm worker is used.
+    disable_key,    // The key is disabled, for this call.
+    rotate_key      // The key gets new material before the call.
   };
   Kind kind = Kind::none;
   Duration delay{0};  // slow, delay, pause: how much longer; crash: until the worker restarts.

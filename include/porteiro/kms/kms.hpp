@@ -101,7 +101,8 @@ class Kms {
     Time since;
     Duration delay;                // Answer after it.
     std::optional<Error> refused;  // Unavailable: do nothing, and say so.
-    bool throttled = false;        // That is why.
+    bool throttled = false;        // That is why,
+    bool disabled = false;         // or because the key is disabled.
     telemetry::Name call = 0;      // "decrypt", for the record.
   };
   virtual Ticket begin(Op op, const Key* key) = 0;

@@ -205,6 +205,7 @@ Answer<void> Service::begin(Call& call, Op op, const Key* key) {
                    "You have exceeded the rate at which you may call KMS. Reduce the "
                    "frequency of your calls."};
   }
+  if (call.ticket->disabled) return Failure{&key_disabled, arn_of(*key) + " is disabled."};
   return Failure{&internal, "The key service failed; try again."};
 }
 

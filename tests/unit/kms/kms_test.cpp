@@ -156,6 +156,27 @@ TEST_CASE("kms: faults throttle, fail or delay a call, and are asked for by the 
   CHECK(f.faults.targets == std::vector<std::string>{"vault", "vault", "tokens"});
 }
 
+TEST_CASE("kms: a fault disables a key for a call, and another one rotates it before a call") {
+  Fixture f;
+  f.open_default();
+  const std::string old = f.encrypt("vault", "x").value();
+  f.faults.next = {{Fault::Kind::disable_key, 0ns}};
+  const auto disabled = f.decrypt(old);
+  CHECK(errc_of(disabled) == Errc::unavailable);
+  CHECK(disabled.error().detail == "the key 'vault' is disabled");
+  CHECK(f.decrypt(old).value() == "x");
+  const auto version = [](std::string_view blob) { return blob.substr(0, blob.find("vault") + 9); };
+  CHECK(version(f.encrypt("vault", "x").value()) == version(old));
+  f.faults.next = {{Fault::Kind::rotate_key, 0ns}};
+  const std::string fresh = f.encrypt("vault", "x").value();
+  CHECK(version(fresh) != version(old));
+  CHECK(f.decrypt(fresh).value() == "x");
+  CHECK(f.decrypt(old).value() == "x");
+  f.faults.next = {{Fault::Kind::rotate_key, 0ns}};  // A key for MACs stays what it is.
+  const std::string mac = f.mac("tokens", "x").value();
+  CHECK(f.mac("tokens", "x").value() == mac);
+}
+
 TEST_CASE("kms: every call is counted and recorded with its trace, outcome and duration") {
   Fixture f;
   f.open_default();

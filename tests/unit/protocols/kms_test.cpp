@@ -242,6 +242,19 @@ TEST_CASE("kms service: modelled calls take as long as the model says") {
   CHECK(took <= 120ms);
 }
 
+TEST_CASE("kms service: a fault that disables a key is told as AWS tells it") {
+  struct Disabling final : Faults {
+    Fault strike(FaultPoint, std::string_view) override { return {Fault::Kind::disable_key}; }
+  } disabling;
+  KmsClient client;
+  const std::string key = client.new_key();
+  const json sealed = client.encrypted(key);
+  client.environment.faults = &disabling;
+  CHECK(client.refused("Decrypt", sealed) == "DisabledException");
+  client.environment.faults = nullptr;
+  client.ok("Decrypt", sealed);
+}
+
 TEST_CASE("kms service: signed requests are verified when the config says so") {
   KmsClient::Setup setup;
   setup.aws.verify_signatures = true;
