@@ -276,6 +276,7 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
   route.method = pattern.substr(0, space);
   route.path = pattern.substr(space + 1);
   route.scope = text_or_empty(described, "scope");
+  route.clear = text_or_empty(described, "clear");
   route.model = text_or_empty(described, "model");
   if (!route.model.empty()) {
     route.model_key = text(described, "key").substr(std::string_view("path.").size());
@@ -285,7 +286,6 @@ Result<gateway::Route> Reader::read_route(const json& described, const std::stri
   }
   route.event = text(described, "event");
   route.purpose = text_or_empty(described, "purpose");
-  route.clear = text_or_empty(described, "clear");
   route.queue = text(described, "via");
   if (route.queue.ends_with(".fifo")) {
     return error(Errc::invalid, "a route's queue is a standard queue", pointer + "/via");

@@ -292,7 +292,8 @@ void Core::serve_model(Exchange exchange, const PathValues& values) {
   const std::size_t number = route.model_param;
   const auto key = path_value(route.params[number], tokens_, values.raw[number]);
   if (!key) return refuse(std::move(exchange), http::problem(key.error()));
-  auto view = models_.get(route.options.model, key.value());
+  const bool masked = exchange.masked && guard_.layers().masking;
+  auto view = models_.get(route.options.model, key.value(), masked);
   if (!view) return refuse(std::move(exchange), http::problem(view.error()));
   if (!view.value()) {
     return answer(std::move(exchange), http::problem(404, "the read model holds nothing for it"));

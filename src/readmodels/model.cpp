@@ -4,6 +4,7 @@
 
 #include "porteiro/base/bytes.hpp"
 #include "porteiro/base/json_scan.hpp"
+#include "porteiro/stores/mask.hpp"
 
 namespace porteiro::readmodels {
 
@@ -35,8 +36,8 @@ std::string evaluate(const Selection& selection, std::string_view document) {
   return selection.kind == Selection::Kind::count ? std::to_string(count) : std::string(last);
 }
 
-Model::Model(Options options, std::vector<std::size_t> source_of, bool show_key)
-    : options_(std::move(options)), source_of_(std::move(source_of)) {
+Model::Model(Options options, std::vector<Origin> origins, bool show_key)
+    : options_(std::move(options)), origins_(std::move(origins)) {
   for (const Selection& selection : options_.select)
     names_.push_back(as_member_name(selection.name));
   if (show_key) key_name_ = as_member_name(options_.key);
@@ -61,8 +62,8 @@ bool Model::put(std::size_t source, std::string_view key, std::string_view docum
   }
   Entry& entry = *found->second;
   entry.rounds[source] = round;
-  for (std::size_t i = 0; i < source_of_.size(); ++i) {
-    if (source_of_[i] == source) entry.values[i] = evaluate(options_.select[i], document);
+  for (std::size_t i = 0; i < origins_.size(); ++i) {
+    if (origins_[i].source == source) entry.values[i] = evaluate(options_.select[i], document);
   }
   return is_new && evicted_;
 }
@@ -74,8 +75,8 @@ void Model::remove(std::size_t source, std::string_view key) {
 
 void Model::drop_part(Place place, std::size_t source) {
   place->rounds[source] = 0;
-  for (std::size_t i = 0; i < source_of_.size(); ++i) {
-    if (source_of_[i] == source) place->values[i] = null_text;
+  for (std::size_t i = 0; i < origins_.size(); ++i) {
+    if (origins_[i].source == source) place->values[i] = null_text;
   }
   if (std::all_of(place->rounds.begin(), place->rounds.end(),
                   [](auto each) { return each == 0; })) {
@@ -99,7 +100,7 @@ void Model::clear() {
   applied = 0;
 }
 
-std::optional<std::string> Model::document(std::string_view key) {
+std::optional<std::string> Model::document(std::string_view key, bool masked) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return std::nullopt;
   entries_.splice(entries_.begin(), entries_, found->second);
@@ -110,9 +111,11 @@ std::optional<std::string> Model::document(std::string_view key) {
     append_json_string(out, entry.key);
   }
   for (std::size_t i = 0; i < names_.size(); ++i) {
+    const bool hides = masked && origins_[i].is_protected;
+    if (hides && origins_[i].mask.empty()) continue;
     if (out.size() > 1) out += ',';
     out += names_[i];
-    out += entry.values[i];
+    out += hides ? stores::masked(origins_[i].mask, entry.values[i]) : entry.values[i];
   }
   out += '}';
   return out;

@@ -15,10 +15,17 @@ namespace porteiro::readmodels {
 // The raw JSON that `selection` takes from a record's document; "null" when it is not there.
 std::string evaluate(const Selection& selection, std::string_view document);
 
+// Where a selection is from.
+struct Origin {
+  std::size_t source = 0;     // Of Options::from.
+  bool is_protected = false;  // Then those who see masked values see it as `mask` says,
+  std::string mask{};         // or not at all, when that is empty.
+};
+
 class Model {
  public:
-  // `source_of` says for each selection which source it belongs to.
-  Model(Options options, std::vector<std::size_t> source_of, bool show_key);
+  // An origin for each selection.
+  Model(Options options, std::vector<Origin> origins, bool show_key);
 
   // Puts what `source` knows of `key`, read in its round `round`. True: the entry is new while
   // older ones have been evicted, so the other sources may know of it too and must be asked.
@@ -29,7 +36,8 @@ class Model {
   bool contains(std::string_view key) const { return by_key_.contains(key); }
   void clear();
 
-  std::optional<std::string> document(std::string_view key);  // A use; nullopt: no such entry.
+  // A use; nullopt: no such entry.
+  std::optional<std::string> document(std::string_view key, bool masked);
   std::size_t entries() const { return entries_.size(); }
   const Options& options() const { return options_; }
 
@@ -46,7 +54,7 @@ class Model {
   void drop_part(Place place, std::size_t source);
 
   Options options_;
-  std::vector<std::size_t> source_of_;
+  std::vector<Origin> origins_;
   std::vector<std::string> names_;  // As JSON strings with the colon, in the document's order.
   std::string key_name_;            // Likewise; empty: the document does not show the key.
   std::list<Entry> entries_;        // The most recently used first.

@@ -10,8 +10,8 @@ namespace porteiro::readmodels {
 namespace {
 
 struct Entry {
-  Entry(Options options, std::vector<std::size_t> source_of, bool show_key)
-      : model(std::move(options), std::move(source_of), show_key) {}
+  Entry(Options options, std::vector<Origin> origins, bool show_key)
+      : model(std::move(options), std::move(origins), show_key) {}
   Model model;
   std::vector<std::unique_ptr<Projection>> projections;  // One a source.
 
@@ -65,9 +65,9 @@ Result<std::vector<Source>> find_sources(const Options& options, stores::Stores&
   return found;
 }
 
-// The source that `selection` is taken from.
-Result<std::size_t> check_selection(const Options& options, const Selection& selection,
-                                    const std::vector<Source>& sources) {
+// Where `selection` is taken from.
+Result<Origin> check_selection(const Options& options, const Selection& selection,
+                               const std::vector<Source>& sources) {
   const std::string at = ".select." + selection.name;
   const auto is_it = [&](const Source& each) {
     return each.collection->name == selection.collection;
@@ -92,7 +92,8 @@ Result<std::size_t> check_selection(const Options& options, const Selection& sel
   if (selection.kind != Selection::Kind::value && !has_parts && field->type != stores::Type::list) {
     return wrong(options, at, "count and last are taken of a list");
   }
-  return static_cast<std::size_t>(source - sources.begin());
+  return Origin{static_cast<std::size_t>(source - sources.begin()), is_protected(*field),
+                field->mask};
 }
 
 }  // namespace
@@ -140,14 +141,14 @@ Result<void> ReadModels::create(Options options) {
   }
   if (options.entries_max == 0) return wrong(options, ".entries_max", "it must be at least 1");
   PORTEIRO_TRY(const auto sources, find_sources(options, state_->stores));
-  std::vector<std::size_t> source_of;
+  std::vector<Origin> origins;
   for (const Selection& selection : options.select) {
-    PORTEIRO_TRY(const auto source, check_selection(options, selection, sources));
-    source_of.push_back(source);
+    PORTEIRO_TRY(auto origin, check_selection(options, selection, sources));
+    origins.push_back(std::move(origin));
   }
   const std::string name = options.name;
   const bool show_key = !is_protected(sources.front().collection->key_field());
-  auto owned = std::make_unique<Entry>(std::move(options), std::move(source_of), show_key);
+  auto owned = std::make_unique<Entry>(std::move(options), std::move(origins), show_key);
   Entry* entry = owned.get();
   for (std::size_t i = 0; i < sources.size(); ++i) {
     entry->projections.push_back(std::make_unique<Projection>(
@@ -179,13 +180,14 @@ void ReadModels::start(UniqueFunction<void(Result<void>)> done) {
   });
 }
 
-Result<std::optional<View>> ReadModels::get(std::string_view model, std::string_view key) const {
+Result<std::optional<View>> ReadModels::get(std::string_view model, std::string_view key,
+                                            bool masked) const {
   const auto found = state_->models.find(model);
   if (found == state_->models.end()) {
     return error(Errc::not_found, "there is no read model of that name");
   }
   Entry& entry = *found->second;
-  auto document = entry.model.document(key);
+  auto document = entry.model.document(key, masked);
   if (!document) return std::optional<View>();
   return std::optional<View>(View{
       std::move(*document), entry.age(state_->environment.scheduler.now()), entry.model.applied});

@@ -47,7 +47,10 @@ class ReadModels {
   Result<void> create(Options options);
   // Reads the sources from the beginning and then follows them.
   void start(UniqueFunction<void(Result<void>)> done);
-  Result<std::optional<View>> get(std::string_view model, std::string_view key) const;
+  // `masked`: for who may not see protected values whole; those without a mask are left out.
+  // Errors: not_found (no such model).
+  Result<std::optional<View>> get(std::string_view model, std::string_view key,
+                                  bool masked = false) const;
   // True when every model holds the last change of its sources.
   bool level() const;
   void reset();

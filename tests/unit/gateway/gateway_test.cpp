@@ -309,8 +309,12 @@ TEST_CASE("gateway: a read model answers at once, with its age, and makes no eve
   stores::Collection trail;
   trail.name = "trail";
   trail.key = "person";
+  trail.subject = "person";
   trail.fields = {field("person", stores::Type::token), field("count", stores::Type::integer)};
   trail.fields[0].token = "cpf";
+  trail.fields[1].field_class = stores::Class::sensitive;
+  trail.fields[1].mask = "all";
+  store.key = "vault";
   store.collections = {trail};
   readmodels::Options model;
   model.name = "summary";
@@ -321,6 +325,9 @@ TEST_CASE("gateway: a read model answers at once, with its age, and makes no eve
   Route read = route("GET", "/v1/people/{cpf}/summary", "people", "", "");
   read.model = "summary";
   read.model_key = "cpf";
+  options.routes.push_back(read);
+  read.path = "/v1/people/{cpf}/masked-summary";
+  read.clear = "a scope that nobody has";
   options.routes.push_back(read);
   House house(world, options, {.prepare = [&](House& made) {
                 made.stores["C"] =
@@ -340,6 +347,7 @@ TEST_CASE("gateway: a read model answers at once, with its age, and makes no eve
   const Asked asked = house.ask("GET", person + "/summary", lender);
   CHECK(asked->status() == 200);
   CHECK(asked->text("count") == "3");
+  CHECK(house.ask("GET", person + "/masked-summary", lender)->text("count") == "***");
   CHECK(asked->header("Age") == "0");
   CHECK(asked->header("X-Model-Age-Ms") == "0");
   CHECK(house.ask("HEAD", person + "/summary", lender)->status() == 200);

@@ -52,7 +52,7 @@ struct Fixture : stores::test::Fixture {
     open("A", {stores::test::person()});
     open("B", {stores::test::collection(
                    "profile", R"({"key": "person_token", "subject": "person_token", "fields": {
-      "person_token": {"token_of": "cpf"}, "age": {"type": "int", "class": "sensitive"},
+      "person_token": {"token_of": "cpf"}, "age": {"type": "int", "class": "sensitive", "mask": "digits"},
       "score": {"type": "json", "class": "sensitive"},
       "secret": {"type": "string", "class": "restricted"}}})"),
                stores::test::collection("other", R"({"key": "id", "fields": {
@@ -111,6 +111,22 @@ struct Fixture : stores::test::Fixture {
   }
   void idle() { world.scheduler.run_until_idle(); }
 };
+
+TEST_CASE("read models: who may not see protected values whole sees masks, or nothing") {
+  Fixture f;
+  f.profile(cpf_a, 41);
+  f.move(cpf_a, {{"n", 1}});
+  REQUIRE(f.start().has_value());
+  f.idle();
+  const auto seen = f.models->get("person-summary", f.token(cpf_a), true);
+  REQUIRE(seen.has_value());
+  REQUIRE(seen.value().has_value());
+  // The score has no mask; what is not protected is whole.
+  CHECK(json::parse(seen.value()->document) == json{{"person_token", f.token(cpf_a)},
+                                                    {"age", "**"},
+                                                    {"movements", 1},
+                                                    {"last", {{"n", 1}}}});
+}
 
 TEST_CASE("read models: a model is rebuilt from its stores at start") {
   Fixture f;
