@@ -59,24 +59,42 @@ bool take_credential(std::string_view text, Claim& claim) {
   return claim.terminator == "aws4_request" && !claim.key.empty();
 }
 
-Signed<Claim> claim_of_header(const http::Request& request, std::string_view header) {
-  Claim claim;
+// What an Authorization header has after its algorithm. Whoever asks for a part of it asks here, so
+// that the access key that failures are counted for is the one that is verified.
+struct Parameters {
+  std::optional<std::string_view> credential, signed_headers, signature;
+  bool twice = false;  // One of them, well formed or not: it is nobody's then.
+};
+
+Parameters parameters_of(std::string_view header) {
+  Parameters out;
   std::string_view rest = header;
-  if (take(rest, ' ') != signing_algorithm) {
-    return incomplete("The Authorization header has to begin with AWS4-HMAC-SHA256.");
-  }
-  bool credential = false;
+  take(rest, ' ');
   while (!rest.empty()) {
     std::string_view value = trim(take(rest, ','));
     const std::string_view name = take(value, '=');
-    const bool again = (name == "Credential" && credential) ||
-                       (name == "SignedHeaders" && !claim.signed_headers.empty()) ||
-                       (name == "Signature" && !claim.signature.empty());
-    if (again) return incomplete("The Authorization header has a parameter twice.");
-    if (name == "Credential") credential = take_credential(value, claim);
-    if (name == "SignedHeaders") claim.signed_headers = value;
-    if (name == "Signature") claim.signature = value;
+    std::optional<std::string_view>* const known = name == "Credential"      ? &out.credential
+                                                   : name == "SignedHeaders" ? &out.signed_headers
+                                                   : name == "Signature"     ? &out.signature
+                                                                             : nullptr;
+    if (known == nullptr) continue;
+    out.twice = out.twice || known->has_value();
+    *known = value;
   }
+  return out;
+}
+
+Signed<Claim> claim_of_header(const http::Request& request, std::string_view header) {
+  Claim claim;
+  std::string_view algorithm = header;
+  if (take(algorithm, ' ') != signing_algorithm) {
+    return incomplete("The Authorization header has to begin with AWS4-HMAC-SHA256.");
+  }
+  const Parameters parameters = parameters_of(header);
+  if (parameters.twice) return incomplete("The Authorization header has a parameter twice.");
+  const bool credential = parameters.credential && take_credential(*parameters.credential, claim);
+  claim.signed_headers = parameters.signed_headers.value_or("");
+  claim.signature = parameters.signature.value_or("");
   if (!credential) return incomplete("Authorization header requires 'Credential' parameter.");
   if (claim.signature.empty()) {
     return incomplete("Authorization header requires 'Signature' parameter.");
@@ -280,12 +298,9 @@ std::string scope_part(const http::Request& request, int number) {
     const auto credential = percent_decode(request.query_value("X-Amz-Credential"));
     return credential ? scope_part(*credential, number) : std::string();
   }
-  std::string_view rest = header.substr(std::min(header.find(' '), header.size()));
-  while (!rest.empty()) {
-    std::string_view value = trim(take(rest, ','));
-    if (take(value, '=') == "Credential") return scope_part(value, number);
-  }
-  return {};
+  const Parameters parameters = parameters_of(header);
+  if (parameters.twice || !parameters.credential) return {};
+  return scope_part(*parameters.credential, number);
 }
 
 }  // namespace

@@ -429,6 +429,19 @@ TEST_CASE("door: guesses at one access key lock it out, however its letters are 
   CHECK(house.ask("GET", target, {{"Host", guesser.host}}, {}, "198.51.100.1:1")->status() == 429);
 }
 
+// Goal: no second credential makes the guard count another key than the one that is verified.
+TEST_CASE("door: a decoy before the credential is refused, with the right secret, too") {
+  World world;
+  House house(world, with_all());
+  const Signer signer{.at = world.scheduler.now()};
+  for (const char* decoy : {"Credential=x, ", "Credential=, ", "Credential, "}) {
+    CAPTURE(decoy);
+    Headers headers = signer.headers("GET", person);
+    headers[2].second.insert(headers[2].second.find("Credential"), decoy);
+    CHECK(house.ask("GET", person, headers)->status() == 401);
+  }
+}
+
 // Goal: they share one socket, and are not one client.
 TEST_CASE("door: nobody on the unix-domain socket locks out the others there") {
   World world;

@@ -181,6 +181,23 @@ TEST_CASE("sigv4: the parts of a credential are read as the signature's claim is
   CHECK(of_header("AWS4-HMAC-SHA256 Credential=A%2FB/1/r/kms/aws4_request, Signature=x") ==
         "A%2FB kms");
   CHECK(of_header("Bearer x") == " ");  // The header is what would be verified.
+  // A second one is refused, so that the first is nobody's: not the key that failures count for.
+  CHECK(of_header("AWS4-HMAC-SHA256 Credential=x, Credential=A/1/r/kms/aws4_request") == " ");
+}
+
+// Goal: a header says each thing once, so that there are no two ways to read it.
+TEST_CASE("sigv4: a parameter that comes twice makes the signature incomplete, whatever its form") {
+  for (const char* more : {"Credential=x, ", "Credential=, ", "Credential, ", "SignedHeaders=, ",
+                           "Signature=, ", "Signature=00, "}) {
+    CAPTURE(more);
+    Vanilla vanilla;
+    vanilla.header.insert(vanilla.header.find("Credential"), more);
+    vanilla.headers[2].value = vanilla.header;
+    vanilla.request.headers = vanilla.headers;
+    CHECK(outcome(vanilla.request, "service") == Kind::incomplete);
+    CHECK(access_key(vanilla.request).empty());
+    CHECK(scoped_service(vanilla.request).empty());
+  }
 }
 
 // Goal: what has one canonical form has one meaning, where the caller asks for that.
