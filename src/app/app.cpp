@@ -102,6 +102,8 @@ void add_audit(CLI::App& root, AuditArguments& arguments) {
   }
   verify->add_option("--public-key", arguments.public_key,
                      "Check with this key alone, a PEM file, that the checkpoints are signed");
+  verify->add_flag("--unsigned", arguments.may_be_unsigned,
+                   "Of a config without audit.key: checkpoints may be unsigned, all of them");
   show->add_option("--subject", arguments.subject, "Only entries about this token");
   show->add_option("--principal", arguments.principal, "Only entries of this principal");
 }

@@ -36,35 +36,41 @@ audit::Head told_head(Files& files, const std::string& directory) {
 using Checkpoints = std::vector<audit::Checkpoint>;
 
 struct Signatures {
+  bool opened = false;  // There were keys to check with.
   std::size_t good = 0, unsigned_ = 0, unknown = 0;
-  std::uint64_t newest_good = 0;     // The entry of the newest checkpoint among the good.
+  std::uint64_t vouched = 0;         // The entry of the newest checkpoint among the good.
+  std::string by;                    // The name of its key; empty: there is none.
   std::optional<std::uint64_t> bad;  // Of the first checkpoint whose signature is not right.
 
   void add(const audit::Checkpoint& checkpoint, bool right) {
     const std::uint64_t number = checkpoint.head.number;
-    if (right) {
-      ++good;
-      newest_good = std::max(newest_good, number);
-    } else {
+    if (!right) {
       bad = std::min(bad.value_or(number), number);
+      return;
     }
+    ++good;
+    if (number < vouched) return;
+    vouched = number;
+    by = checkpoint.key;
   }
 };
 
-// False: a key of that kind does not make such signatures.
-bool check(const audit::Checkpoint& checkpoint, const kms::KeyPair& pair, Signatures& out) {
+// Nullopt: a key of that kind does not make such signatures.
+std::optional<bool> check(const audit::Checkpoint& checkpoint, const kms::KeyPair& pair) {
   const auto algorithm = kms::parse_signing_algorithm(checkpoint.algorithm);
-  if (!algorithm || !kms::can_sign(pair.spec(), *algorithm)) return false;
-  out.add(checkpoint, pair.verify(*algorithm, checkpoint.message, checkpoint.signature));
-  return true;
+  if (!algorithm || !kms::can_sign(pair.spec(), *algorithm)) return std::nullopt;
+  return pair.verify(*algorithm, checkpoint.message, checkpoint.signature);
 }
 
 Signatures check_signatures(const kms::KeyPair& pair, const Checkpoints& checkpoints) {
-  Signatures out;
+  Signatures out{.opened = true};
   for (const audit::Checkpoint& each : checkpoints) {
+    const auto right = check(each, pair);
     if (each.key.empty()) {
       ++out.unsigned_;
-    } else if (!check(each, pair, out)) {
+    } else if (right) {
+      out.add(each, *right);
+    } else {
       ++out.unknown;
     }
   }
@@ -90,40 +96,45 @@ Result<kms::KeyPair::Shared> read_public_key(Files& files, const std::string& pa
                    "(BEGIN PUBLIC KEY)");
 }
 
-// Made once more with the keys of the data directory, and compared; or verified with them.
-Signatures check_signatures(runtime::Runtime& runtime, const std::string& directory,
-                            const Checkpoints& checkpoints) {
-  Signatures out;
-  Environment environment = runtime.environment();
-  telemetry::Telemetry telemetry(environment.scheduler, {});
+// Null: the directory has no keys, or they do not open.
+std::unique_ptr<kms::Kms> open_keys(Environment& environment, telemetry::Telemetry& telemetry,
+                                    const std::string& directory) {
   kms::Options options;
   options.directory = directory + "/keys";
   if (const char* passphrase = std::getenv("PORTEIRO_PASSPHRASE")) options.passphrase = passphrase;
-  std::unique_ptr<kms::Kms> kms;
-  if (environment.files.size(options.directory + "/keys")) {
-    auto opened = kms::Kms::open(options, environment, telemetry);
-    if (opened) kms = std::move(opened).value();
-  }
+  if (!environment.files.size(options.directory + "/keys")) return nullptr;
+  auto opened = kms::Kms::open(options, environment, telemetry);
+  if (opened) return std::move(opened).value();
+  std::cerr << "porteiro: " << opened.error().detail << "\n";
+  return nullptr;
+}
+
+// Made once more with the keys of the data directory, and compared; or verified with them. These
+// never lose a key of the config, so that one which they do not hold, and an algorithm which the
+// named one has not, is somebody else's.
+Signatures check_signatures(runtime::Runtime& runtime, const std::string& directory,
+                            const Checkpoints& checkpoints) {
+  Environment environment = runtime.environment();
+  telemetry::Telemetry telemetry(environment.scheduler, {});
+  const std::unique_ptr<kms::Kms> kms = open_keys(environment, telemetry, directory);
+  Signatures out{.opened = kms != nullptr};
   std::size_t left = 1;
   const auto ended = [&] {
     if (--left == 0) runtime.quit();
   };
   for (const audit::Checkpoint& each : checkpoints) {
-    const kms::KeyPair::Shared pair = kms == nullptr ? nullptr : kms->public_key(each.key);
     if (each.key.empty()) {
       ++out.unsigned_;
-    } else if (pair != nullptr && check(each, *pair, out)) {
-      continue;
-    } else if (kms == nullptr || !kms->has(each.key) || each.algorithm != "HMAC_SHA_256") {
+    } else if (kms == nullptr) {
       ++out.unknown;
+    } else if (const kms::KeyPair::Shared pair = kms->public_key(each.key)) {
+      out.add(each, check(each, *pair).value_or(false));
+    } else if (each.algorithm != "HMAC_SHA_256") {
+      out.add(each, false);
     } else {
       ++left;
       kms->generate_mac(each.key, each.message, {}, [&](Result<std::string> made) {
-        if (made) {
-          out.add(each, made.value() == each.signature);
-        } else {
-          ++out.unknown;
-        }
+        out.add(each, made && made.value() == each.signature);
         ended();
       });
     }
@@ -133,8 +144,10 @@ Signatures check_signatures(runtime::Runtime& runtime, const std::string& direct
   return out;
 }
 
+// The newest has to be signed: it is what vouches for all entries before it.
 std::optional<audit::Finding> finding_of(const Signatures& signatures,
-                                         const Checkpoints& checkpoints, bool by_public_key) {
+                                         const Checkpoints& checkpoints,
+                                         const AuditArguments& arguments) {
   const auto at = [](std::uint64_t number) {
     return "the checkpoint at entry " + std::to_string(number);
   };
@@ -144,11 +157,37 @@ std::optional<audit::Finding> finding_of(const Signatures& signatures,
                               " has a wrong signature: it, or the log up to it, was made by "
                               "somebody without the key"};
   }
-  if (!by_public_key) return std::nullopt;
-  if (checkpoints.empty()) return audit::Finding{0, "there is no checkpoint that the key signed"};
+  const bool by_public_key = !arguments.public_key.empty();
+  if (checkpoints.empty() && by_public_key) {
+    return audit::Finding{0, "there is no checkpoint that the key signed"};
+  }
+  if (!signatures.opened || checkpoints.empty()) return std::nullopt;
   const std::uint64_t newest = checkpoints.back().head.number;
-  if (newest == signatures.newest_good) return std::nullopt;
-  return audit::Finding{newest, at(newest) + ", the newest, is not signed with the key given"};
+  if (newest == signatures.vouched) return std::nullopt;
+  if (by_public_key) {
+    return audit::Finding{newest, at(newest) + ", the newest, is not signed with the key given"};
+  }
+  if (arguments.may_be_unsigned && signatures.good == 0) return std::nullopt;
+  return audit::Finding{newest, at(newest) +
+                                    ", the newest, is not signed; give --unsigned if audit.key "
+                                    "was never set"};
+}
+
+void print_whole(const audit::Report& report, const Signatures& signatures) {
+  const std::uint64_t entries = report.head.number, after = entries - signatures.vouched;
+  std::cout << "whole: " << entries << " entries; " << report.checkpoints.size() << " checkpoints, "
+            << signatures.good << " with a right signature";
+  if (signatures.unsigned_ > 0) std::cout << ", " << signatures.unsigned_ << " not signed";
+  if (signatures.unknown > 0) {
+    std::cout << ", " << signatures.unknown << " whose key is not there to check them";
+  }
+  if (signatures.vouched == 0) {
+    std::cout << "; no key vouches for them: who can write the files could have made them all\n";
+    return;
+  }
+  std::cout << "; the key " << signatures.by << " vouches for those up to " << signatures.vouched;
+  if (after > 0) std::cout << ", and not for the last " << after;
+  std::cout << "\n";
 }
 
 Outcome unreadable(const Error& problem) {
@@ -176,7 +215,7 @@ Outcome audit_verify(const AuditArguments& arguments) {
                                     ? check_signatures(*pair, checkpoints)
                                     : check_signatures(*runtime, directory, checkpoints);
   std::optional<audit::Finding> finding = report.value().finding;
-  if (!finding) finding = finding_of(signatures, checkpoints, pair != nullptr);
+  if (!finding) finding = finding_of(signatures, checkpoints, arguments);
   if (arguments.json) {
     json out{{"ok", !finding},
              {"entries", report.value().head.number},
@@ -185,18 +224,13 @@ Outcome audit_verify(const AuditArguments& arguments) {
               {{"good", signatures.good},
                {"unsigned", signatures.unsigned_},
                {"unchecked", signatures.unknown}}}};
+    if (!finding) out["vouched"] = signatures.vouched;
     if (finding) out["finding"] = {{"number", finding->number}, {"text", finding->text}};
     std::cout << out.dump() << "\n";
   } else if (finding) {
     std::cout << finding->text << "\n";
   } else {
-    std::cout << "whole: " << report.value().head.number << " entries; " << checkpoints.size()
-              << " checkpoints, " << signatures.good << " with a right signature";
-    if (signatures.unsigned_ > 0) std::cout << ", " << signatures.unsigned_ << " not signed";
-    if (signatures.unknown > 0) {
-      std::cout << ", " << signatures.unknown << " whose key is not there to check them";
-    }
-    std::cout << "\n";
+    print_whole(report.value(), signatures);
   }
   return finding ? Outcome::failed : Outcome::pass;
 }

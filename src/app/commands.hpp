@@ -66,6 +66,7 @@ struct AuditArguments {
   std::string directory;   // The data directory, or the folder `audit` in it.
   std::string public_key;  // A PEM file to check the checkpoints with; empty: the keys there.
   std::string subject, principal;  // Only entries of these; empty: all.
+  bool may_be_unsigned = false;    // All checkpoints, where there are keys to check them with.
   bool json = false;
 };
 Outcome audit_verify(const AuditArguments& arguments);

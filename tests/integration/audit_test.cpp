@@ -165,6 +165,76 @@ TEST_CASE("audit: a public key alone checks the checkpoints of a copy of the log
   }
 }
 
+// Goal: with the keys at hand, a chain made anew does not pass because its checkpoint says that
+// another key, or another algorithm, signed it, or none.
+TEST_CASE(
+    "audit: a checkpoint of another key or algorithm is a wrong one, and the newest is signed") {
+  House house;
+  house.start();
+  house.porteiro->done("POST", "/v1/people", person(maria, "Maria das Dores"));
+  house.porteiro->stop();
+  const std::string checkpoints = house.directory.path("data/audit/checkpoints.jsonl");
+  const std::string right = read_file(checkpoints);
+  const auto forged = [&](const std::string& key, const std::string& algorithm) {
+    write_file(checkpoints, right.substr(0, right.find(",\"key\"")) + ",\"key\":\"" + key +
+                                "\",\"algorithm\":\"" + algorithm + "\",\"signature\":\"AAAA\"}\n");
+    return house.audit({"verify"});
+  };
+  for (const char* key : {"audit", "vault", "nobody"}) {
+    for (const char* algorithm : {"HMAC_SHA_256", "ECDSA_SHA_256", "HMAC_SHA_999", "X"}) {
+      CAPTURE(key);
+      CAPTURE(algorithm);
+      const Finished found = forged(key, algorithm);
+      CHECK(found.code == 1);
+      CHECK(found.out.find("wrong signature") != std::string::npos);
+    }
+  }
+  const std::string unsigned_ = right.substr(0, right.find(",\"key\"")) +
+                                R"(,"key":"","algorithm":"","signature":""})" + "\n";
+  write_file(checkpoints, unsigned_);
+  CHECK(house.audit({"verify"}).code == 1);
+  CHECK(house.audit({"verify"}).out.find("not signed") != std::string::npos);
+  CHECK(house.audit({"verify", "--unsigned"}).code == 0);
+  CHECK(house.audit({"verify", "--unsigned"}).out.find("no key vouches") != std::string::npos);
+
+  write_file(checkpoints, right);
+  const std::string keys = house.directory.path("data/keys");
+  std::filesystem::rename(keys, house.directory.path("elsewhere"));
+  const Finished without = house.audit({"verify"});
+  CHECK(without.code == 0);
+  CHECK(without.out.find("no key vouches") != std::string::npos);
+}
+
+// Goal: who takes the checkpoints from the end can be told by how far the key vouches.
+TEST_CASE("audit: verify says up to which entry the key vouches") {
+  House house;
+  house.config = example_variant(house.directory.path("config.json"), [](json& config) {
+    config["audit"]["checkpoint"]["entries"] = 1;
+  });
+  house.start();
+  house.porteiro->done("POST", "/v1/people", person(maria, "Maria das Dores"));
+  house.porteiro->get(person_path(maria));
+  house.porteiro->stop();
+  const std::size_t entries = house.entries().size();
+  REQUIRE(entries > 1);
+  const json whole = json::parse(house.audit({"verify", "--json"}).out);
+  CHECK(whole["entries"] == entries);
+  CHECK(whole["vouched"] == entries);
+  const std::string checkpoints = house.directory.path("data/audit/checkpoints.jsonl");
+  const std::string all = read_file(checkpoints);
+  const std::string cut = all.substr(0, all.rfind('\n', all.size() - 2) + 1);
+  const std::uint64_t newest =
+      json::parse(cut.substr(cut.rfind('\n', cut.size() - 2) + 1))["number"];
+  write_file(checkpoints, cut);
+  CHECK(json::parse(house.audit({"verify", "--json"}).out)["vouched"] == newest);
+  CHECK(house.audit({"verify"})
+            .out.find("vouches for those up to " + std::to_string(newest) +
+                      ", and not for the last " + std::to_string(entries - newest)) !=
+        std::string::npos);
+  write_file(checkpoints, "");
+  CHECK(json::parse(house.audit({"verify", "--json"}).out)["vouched"] == 0);
+}
+
 TEST_CASE("audit: a client without the scope gets masked values, and the log says so") {
   House house;
   house.start();
