@@ -1,5 +1,6 @@
 #include "protocols/aws/reader.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "porteiro/base/json_scan.hpp"
@@ -53,6 +54,14 @@ void Reader::fail(Failure failure) {
 
 void Reader::take(const Reader& part) {
   if (part.failure_) fail(*part.failure_);
+}
+
+std::optional<std::string> Reader::other_than(std::initializer_list<std::string_view> names) const {
+  for (const auto& [name, value] : object_.items()) {
+    const bool known = std::find(names.begin(), names.end(), name) != names.end();
+    if (!known && !value.is_null()) return name;
+  }
+  return std::nullopt;
 }
 
 void Reader::require(const char* name) {

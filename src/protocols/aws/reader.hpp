@@ -45,6 +45,8 @@ class Reader {
 
   void fail(Failure failure);
   void require(const char* name);  // Fails where it is absent or null.
+  // A member, not null, that is none of `names`; nullopt: there is none.
+  std::optional<std::string> other_than(std::initializer_list<std::string_view> names) const;
   const std::optional<Failure>& failure() const { return failure_; }
 
  private:

@@ -78,7 +78,7 @@ std::vector<std::string> values_of_grant(const kms::Grant& grant, std::string_vi
   return values;
 }
 
-std::vector<std::string> values_of_key(const Key& key, std::string_view name) {
+std::vector<std::string> values_of_key(const kms::KeyData& key, std::string_view name) {
   constexpr std::string_view tag = "aws:ResourceTag/";
   if (begins(name, tag)) return values_named(key.tags, name.substr(tag.size()));
   if (same_word(name, "kms:KeySpec")) return {std::string(to_string(key.spec))};
@@ -89,15 +89,31 @@ std::vector<std::string> values_of_key(const Key& key, std::string_view name) {
   return {};
 }
 
-std::vector<std::string> values_of_request(const Wanted& wanted, std::string_view name) {
-  constexpr std::string_view context = "kms:EncryptionContext:";
-  if (wanted.context != nullptr) {
-    if (begins(name, context)) return values_named(*wanted.context, name.substr(context.size()));
-    if (same_word(name, "kms:EncryptionContextKeys")) {
-      std::vector<std::string> names;
-      for (const auto& [each, value] : *wanted.context) names.push_back(each);
-      return names;
+// Of the encryption context of a call, or of those that a grant is to be bound to.
+std::vector<std::string> values_of_context(const Wanted& wanted, std::string_view name) {
+  constexpr std::string_view prefix = "kms:EncryptionContext:";
+  const bool names = same_word(name, "kms:EncryptionContextKeys");
+  std::vector<std::string> values;
+  if (!names && !begins(name, prefix)) return values;
+  const auto add = [&](const EncryptionContext& context) {
+    for (const auto& [each, value] : context) {
+      if (names) values.push_back(each);
+      if (!names && same_word(each, name.substr(prefix.size()))) values.push_back(value);
     }
+  };
+  if (wanted.context != nullptr) add(*wanted.context);
+  if (wanted.grant != nullptr) {
+    add(wanted.grant->equals);
+    add(wanted.grant->subset);
+  }
+  return values;
+}
+
+std::vector<std::string> values_of_request(const Wanted& wanted, std::string_view name) {
+  auto values = values_of_context(wanted, name);
+  if (!values.empty()) return values;
+  if (!wanted.message_type.empty() && same_word(name, "kms:MessageType")) {
+    return {std::string(wanted.message_type)};
   }
   if (!wanted.algorithm_key.empty() && same_word(name, wanted.algorithm_key)) {
     return {std::string(wanted.algorithm)};
@@ -107,18 +123,6 @@ std::vector<std::string> values_of_request(const Wanted& wanted, std::string_vie
                                  : values_of_grant(*wanted.grant, name);
 }
 
-ConditionValues values_of(const Service& service, const Caller& caller, const Key& key,
-                          const Wanted& wanted) {
-  return [&](std::string_view name) {
-    auto values = values_of_request(wanted, name);
-    if (values.empty()) values = values_of_key(key, name);
-    if (values.empty()) values = values_of_caller(service, caller, name);
-    return values;
-  };
-}
-
-}  // namespace
-
 std::vector<std::string> values_of_caller(const Service& service, const Caller& caller,
                                           std::string_view name) {
   if (same_word(name, "kms:CallerAccount") || same_word(name, "aws:PrincipalAccount")) {
@@ -126,6 +130,18 @@ std::vector<std::string> values_of_caller(const Service& service, const Caller& 
   }
   if (same_word(name, "aws:PrincipalArn")) return {caller.arn};
   return {};
+}
+
+}  // namespace
+
+ConditionValues values_of(const Service& service, const Caller& caller, const kms::KeyData& key,
+                          const Wanted& wanted) {
+  return [&](std::string_view name) {
+    auto values = values_of_request(wanted, name);
+    if (values.empty()) values = values_of_key(key, name);
+    if (values.empty()) values = values_of_caller(service, caller, name);
+    return values;
+  };
 }
 
 std::string Service::alias_arn(std::string_view alias) const {

@@ -75,12 +75,13 @@ struct Page {
 Answer<Page> page_of(Call& call, std::int64_t limit, std::int64_t limit_max);
 // Tags of the member `Tags`, 50 with those that are there. Errors: bad_tag.
 Answer<void> read_tags(Call& call, std::map<std::string, std::string>& tags);
-// What a condition on who asks finds; empty: the key of that name is about something else.
-std::vector<std::string> values_of_caller(const Service& service, const Caller& caller,
-                                          std::string_view name);
-// Checks a policy that `call` would give to `key`. Errors: bad_policy, also where the caller could
-// not change it again.
-Answer<void> check_policy(Call& call, const Key* key, const std::string& text);
+// What the conditions of a policy find. Borrows all of them.
+ConditionValues values_of(const Service& service, const Caller& caller, const kms::KeyData& key,
+                          const Wanted& wanted);
+// Checks a policy that `call` would give to `key`, whose ARN may be "*" while it is made. Errors:
+// bad_policy, also where the caller could not change it again.
+Answer<void> check_policy(Call& call, const kms::KeyData& key, std::string_view arn,
+                          const std::string& text);
 // Recipient, for enclaves, is refused: unsupported.
 Answer<void> check_recipient(Call& call);
 

@@ -50,6 +50,24 @@ Text read_principal(Reader& in, const char* member) {
   return text;
 }
 
+// What is not enforced is not accepted, nor what binds nothing and counts as a constraint.
+void read_constraints(Reader& in, kms::Grant& grant) {
+  Reader constraints = in.part("Constraints");
+  grant.has_equals = constraints.has("EncryptionContextEquals");
+  grant.has_subset = constraints.has("EncryptionContextSubset");
+  grant.equals = context_of(constraints, "EncryptionContextEquals");
+  grant.subset = context_of(constraints, "EncryptionContextSubset");
+  in.take(constraints);
+  if (constraints.other_than({"EncryptionContextEquals", "EncryptionContextSubset"})) {
+    in.fail(
+        wrong("Constraints of a grant have EncryptionContextEquals and "
+              "EncryptionContextSubset here, and no other member."));
+  }
+  if ((grant.has_equals && grant.equals.empty()) || (grant.has_subset && grant.subset.empty())) {
+    in.fail(wrong("An encryption context in the Constraints of a grant must not be empty."));
+  }
+}
+
 Answer<kms::Grant> read_grant(Call& call) {
   Reader& in = call.in;
   in.require("GranteePrincipal");
@@ -59,12 +77,7 @@ Answer<kms::Grant> read_grant(Call& call) {
   grant.retiring = read_principal(in, "RetiringPrincipal").value_or("");
   grant.name = in.text("Name", 256, 1).value_or("");
   const auto list = in.list("Operations");
-  Reader constraints = in.part("Constraints");
-  grant.has_equals = constraints.has("EncryptionContextEquals");
-  grant.has_subset = constraints.has("EncryptionContextSubset");
-  grant.equals = context_of(constraints, "EncryptionContextEquals");
-  grant.subset = context_of(constraints, "EncryptionContextSubset");
-  in.take(constraints);
+  read_constraints(in, grant);
   if (in.failure()) return *in.failure();
   for (const std::string& each : *list) {
     if (std::find(grant_operations.begin(), grant_operations.end(), each) ==

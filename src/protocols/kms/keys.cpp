@@ -73,11 +73,11 @@ Answer<kms::KeyData> read_new_key(Call& call) {
     return Failure{&unsupported, "Custom key stores are not supported here."};
   }
   if (origin && *origin == "EXTERNAL") data.origin = kms::Origin::external;
+  PORTEIRO_TRY(read_tags(call, data.tags));
   if (policy) {
-    PORTEIRO_TRY(check_policy(call, nullptr, *policy));
+    PORTEIRO_TRY(check_policy(call, data, "*", *policy));
     data.policy = *policy;
   }
-  PORTEIRO_TRY(read_tags(call, data.tags));
   return data;
 }
 

@@ -15,7 +15,8 @@ Answer<void> check_name(Call& call) {
 
 }  // namespace
 
-Answer<void> check_policy(Call& call, const Key* key, const std::string& text) {
+Answer<void> check_policy(Call& call, const kms::KeyData& key, std::string_view arn,
+                          const std::string& text) {
   if (text.size() > policy_bytes_max) {
     return Failure{&limit_exceeded, "A key policy has at most 32768 bytes."};
   }
@@ -24,11 +25,9 @@ Answer<void> check_policy(Call& call, const Key* key, const std::string& text) {
   if (call.in.failure()) return *call.in.failure();
   if (bypass) return ok();
   const Service& service = call.service;
-  const ConditionValues values = [&](std::string_view name) -> std::vector<std::string> {
-    return values_of_caller(service, call.caller, name);
-  };
+  const Wanted wanted{.operation = "PutKeyPolicy", .changes = true};
+  const ConditionValues values = values_of(service, call.caller, key, wanted);
   const std::string root = service.root_arn();
-  const std::string arn = key == nullptr ? "*" : service.arn_of(*key);
   if (policy.decide({call.caller.arn, root, service.aws.account, "kms:PutKeyPolicy", arn,
                      values}) == Verdict::yes) {
     return ok();
@@ -56,7 +55,7 @@ Answer<Done> put_key_policy(Call& call) {
   const Text text = call.in.text("Policy", 131072, 1);
   if (call.in.failure()) return *call.in.failure();
   PORTEIRO_TRY(call.service.not_pending_deletion(*key));
-  PORTEIRO_TRY(check_policy(call, key, *text));
+  PORTEIRO_TRY(check_policy(call, *key, call.service.arn_of(*key), *text));
   key->policy = *text;
   call.service.ring().changed();
   return to_save;

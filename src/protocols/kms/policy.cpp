@@ -26,9 +26,38 @@ constexpr std::array<std::string_view, 12> condition_operators{"StringEquals",
                                                                "Bool",
                                                                "Null"};
 
+// What access.cpp knows of a request; a condition on anything else would hold for none.
+constexpr std::array<std::string_view, 17> condition_keys{"kms:EncryptionContextKeys",
+                                                          "kms:CallerAccount",
+                                                          "kms:KeySpec",
+                                                          "kms:KeyUsage",
+                                                          "kms:KeyOrigin",
+                                                          "kms:EncryptionAlgorithm",
+                                                          "kms:SigningAlgorithm",
+                                                          "kms:MacAlgorithm",
+                                                          "kms:KeyAgreementAlgorithm",
+                                                          "kms:MessageType",
+                                                          "kms:GranteePrincipal",
+                                                          "kms:RetiringPrincipal",
+                                                          "kms:GrantOperations",
+                                                          "kms:GrantConstraintType",
+                                                          "kms:GrantIsForAWSResource",
+                                                          "aws:PrincipalArn",
+                                                          "aws:PrincipalAccount"};
+
 Failure malformed(std::string text) { return {&bad_policy, std::move(text)}; }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool is_condition_key(std::string_view name) {
+  constexpr std::array<std::string_view, 2> prefixes{"kms:EncryptionContext:", "aws:ResourceTag/"};
+  for (const std::string_view prefix : prefixes) {
+    const bool longer = name.size() > prefix.size();
+    if (longer && same_word(name.substr(0, prefix.size()), prefix)) return true;
+  }
+  return std::any_of(condition_keys.begin(), condition_keys.end(),
+                     [&](std::string_view each) { return same_word(each, name); });
+}
 
 // A text, or a list of texts.
 bool read_texts(const json& value, std::vector<std::string>& out) {
@@ -96,6 +125,9 @@ Answer<void> read_conditions(const json& value, PolicyStatement& statement) {
       return malformed("A Condition of the policy has no keys.");
     }
     for (const auto& [key, values] : keys.items()) {
+      if (!is_condition_key(key)) {
+        return malformed("The policy has a condition key that is not enforced here.");
+      }
       PolicyCondition one = condition;
       one.key = key;
       const json texts = values.is_boolean() ? json(values.get<bool>() ? "true" : "false") : values;

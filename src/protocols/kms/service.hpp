@@ -68,6 +68,7 @@ struct Wanted {
   const EncryptionContext* context = nullptr;  // Null: the operation knows none.
   // The condition's key that names the algorithm ("kms:SigningAlgorithm"), and which it is.
   std::string_view algorithm_key{}, algorithm{};
+  std::string_view message_type{};    // Empty: it has none.
   const kms::Grant* grant = nullptr;  // That is to be given.
   bool changes = false;               // The key itself; the config's are not to be changed.
 };

@@ -32,9 +32,11 @@ Answer<Signing> read_signing(Call& call, Op op) {
     }
     return aws::constraint(*name, "SigningAlgorithm", "be a signing algorithm that KMS has");
   }
-  PORTEIRO_TRY(signing.key, call.service.allowed_key(call, {.operation = call.action.name,
-                                                            .algorithm_key = "kms:SigningAlgorithm",
-                                                            .algorithm = *name}));
+  PORTEIRO_TRY(signing.key, call.service.allowed_key(
+                                call, {.operation = call.action.name,
+                                       .algorithm_key = "kms:SigningAlgorithm",
+                                       .algorithm = *name,
+                                       .message_type = type ? std::string_view(*type) : "RAW"}));
   PORTEIRO_TRY(call.service.begin(call, op, signing.key));
   PORTEIRO_TRY(call.service.usable(*signing.key, kms::KeyUsage::sign_verify, call.action.name));
   if (!kms::can_sign(signing.key->spec, *algorithm)) {

@@ -80,8 +80,9 @@ TEST_CASE("kms policy: each side of ReEncrypt has its own algorithm") {
 TEST_CASE("kms policy: the names of a condition's keys have no case") {
   KmsClient client;
   const auto refused = [&](const json& condition, const json& context) {
-    const std::string key =
-        key_with(client, denying(condition), {{"Tags", {{{"TagKey", "Team"}, {"TagValue", "a"}}}}});
+    const std::string key = key_with(client, denying(condition),
+                                     {{"Tags", {{{"TagKey", "Team"}, {"TagValue", "a"}}}},
+                                      {"BypassPolicyLockoutSafetyCheck", true}});
     return client.refused("Encrypt",
                           {{"KeyId", key}, {"Plaintext", "eA=="}, {"EncryptionContext", context}});
   };
@@ -141,6 +142,96 @@ TEST_CASE("kms policy: who may give which grants is a matter of grantee, operati
   const json subset = {{"StringEquals", {{"kms:GrantConstraintType", "EncryptionContextSubset"}}}};
   CHECK(give(subset, constrained) == "given");
   CHECK(give(subset, grant) == denied);
+  // What the grant will be bound to is what it is asked for.
+  const auto context = [](const char* name, const char* value) {
+    return json{{"StringEquals", {{name, value}}}};
+  };
+  CHECK(give(context("kms:EncryptionContext:a", "b"), constrained) == "given");
+  CHECK(give(context("kms:EncryptionContext:a", "c"), constrained) == denied);
+  CHECK(give(context("kms:EncryptionContext:a", "b"), grant) == denied);
+  CHECK(give(context("kms:EncryptionContextKeys", "a"), constrained) == "given");
+  CHECK(give(context("kms:EncryptionContextKeys", "x"), constrained) == denied);
+  json both = constrained;
+  both["Constraints"]["EncryptionContextEquals"] = {{"a", "c"}, {"x", "y"}};
+  CHECK(give(context("kms:EncryptionContext:a", "b"), both) == denied);
+}
+
+// Goal: a constraint that counts as one binds something.
+TEST_CASE("kms policy: empty and unknown constraints of a grant are refused") {
+  KmsClient client;
+  const std::string key = client.new_key();
+  const auto refused = [&](const json& constraints) {
+    return client.refused("CreateGrant", {{"KeyId", key},
+                                          {"GranteePrincipal", guest},
+                                          {"Operations", {"Decrypt"}},
+                                          {"Constraints", constraints}});
+  };
+  const json empty = json::object(), some = {{"a", "b"}};
+  const char* const wrong = "ValidationException";
+  CHECK(refused({{"EncryptionContextSubset", empty}}) == wrong);
+  CHECK(refused({{"EncryptionContextEquals", empty}}) == wrong);
+  CHECK(refused({{"EncryptionContextEquals", some}, {"EncryptionContextSubset", empty}}) == wrong);
+  CHECK(refused({{"SourceArn", "arn:aws:s3:::x"}}) == wrong);
+  CHECK(refused({{"EncryptionContextEquals", some}, {"SourceArn", "arn:aws:s3:::x"}}) == wrong);
+  CHECK(client.ok("ListGrants", {{"KeyId", key}})["Grants"].empty());
+}
+
+// Goal: a denial that could not hold for any request is told to its author, not kept.
+TEST_CASE("kms policy: a condition on what no request has is refused") {
+  KmsClient client;
+  const std::string key = client.new_key();
+  for (const char* name : {"kms:ViaService", "KMS:viaservice", "aws:SourceIp",
+                           "kms:EncryptionContext:", "aws:ResourceTag/", "kms:EncryptionContexts",
+                           "sts:ExternalId", ""}) {
+    CAPTURE(name);
+    const std::string policy = denying({{"StringNotEquals", {{name, "x"}}}}).dump();
+    CHECK(client.refused("PutKeyPolicy", {{"KeyId", key}, {"Policy", policy}}) ==
+          "MalformedPolicyDocumentException");
+  }
+}
+
+TEST_CASE("kms policy: the type of a message can be asked for, and is RAW where none is named") {
+  KmsClient client;
+  const std::string key =
+      key_with(client, denying({{"StringEquals", {{"kms:MessageType", "RAW"}}}}),
+               {{"KeySpec", "ECC_NIST_P256"}, {"KeyUsage", "SIGN_VERIFY"}});
+  json message = {{"KeyId", key},
+                  {"Message", to_base64(std::string(32, 'x'))},
+                  {"SigningAlgorithm", "ECDSA_SHA_256"}};
+  CHECK(client.refused("Sign", message) == "AccessDeniedException");
+  message["MessageType"] = "DIGEST";
+  message["Signature"] = client.ok("Sign", message)["Signature"];
+  client.ok("Verify", message);
+  message["MessageType"] = "RAW";
+  CHECK(client.refused("Verify", message) == "AccessDeniedException");
+}
+
+// Goal: what the key is like decides whether its author keeps control, as it will later.
+TEST_CASE("kms policy: who denies himself by what the key is like is told so") {
+  KmsClient client;
+  const char* const malformed = "MalformedPolicyDocumentException";
+  const std::pair<const char*, const char*> conditions[] = {{"kms:KeySpec", "ECC_NIST_P256"},
+                                                            {"kms:KeyUsage", "SIGN_VERIFY"},
+                                                            {"kms:KeyOrigin", "EXTERNAL"},
+                                                            {"aws:ResourceTag/team", "a"}};
+  const json like = {{"KeySpec", "ECC_NIST_P256"},
+                     {"KeyUsage", "SIGN_VERIFY"},
+                     {"Origin", "EXTERNAL"},
+                     {"Tags", {{{"TagKey", "team"}, {"TagValue", "a"}}}}};
+  const std::string key = client.ok("CreateKey", like, "owner")["KeyMetadata"]["KeyId"];
+  const std::string other = client.new_key();
+  for (const auto& [name, value] : conditions) {
+    CAPTURE(name);
+    json create = like;
+    create["Policy"] = denying({{"StringEquals", {{name, value}}}}).dump();
+    json put = {{"KeyId", key}, {"Policy", create["Policy"]}};
+    CHECK(client.refused("CreateKey", create, "owner") == malformed);
+    CHECK(client.refused("PutKeyPolicy", put, "owner") == malformed);
+    put["KeyId"] = other;
+    client.ok("PutKeyPolicy", put, "owner");  // It is not like that.
+    create["BypassPolicyLockoutSafetyCheck"] = true;
+    client.ok("CreateKey", create, "owner");
+  }
 }
 
 }  // namespace porteiro::protocols::test
