@@ -217,7 +217,8 @@ Answer<void> Service::stop_if_dry(Call& call) {
 }
 
 void Service::reset(UniqueFunction<void(Result<void>)> done) {
-  ++resets_;
+  *ended_ = true;
+  ended_ = std::make_shared<std::atomic<bool>>(false);
   imports.clear();
   policies_.clear();
   ring().reset();

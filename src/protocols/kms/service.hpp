@@ -1,5 +1,6 @@
 // What the actions of KMS work with: the key ring, the request at hand, and the ways to an answer.
 #pragma once
+#include <atomic>
 #include <map>
 #include <memory>
 #include <optional>
@@ -120,8 +121,9 @@ class Service : public std::enable_shared_from_this<Service> {
   Answer<void> stop_if_dry(Call& call);  // DryRun: the answer is an error that says "it could".
 
   // Runs `work` off the loop, then `finish(writer, result of work)` on it, which ends the answer
-  // as an action does; where a reset came in between, it is not run, and the answer is an error.
-  // Work of one pace waits for none of the other. Errors: throttling (too much waits).
+  // as an action does; where a reset came in between, it is not run, nor is work that had not
+  // begun, and the answer is an error. Work of one pace waits for none of the other. Errors:
+  // throttling (too much waits).
   enum class Pace : std::uint8_t { fast, slow };  // Slow: RSA pairs are made, or checked.
   static Pace pace_of_making(kms::KeySpec spec) {
     return kms::is_rsa(spec) ? Pace::slow : Pace::fast;
@@ -137,17 +139,20 @@ class Service : public std::enable_shared_from_this<Service> {
     };
     const auto job = std::make_shared<Job>(Job{std::move(work)});
     parts.environment.offload.run(
-        lane, [job] { job->value.emplace(job->work()); },
+        lane,
+        [job, ended = ended_] {
+          if (!*ended) job->value.emplace(job->work());
+        },
         [self = weak_from_this(), &jobs, job, finish = std::move(finish), pending = postpone(call),
-         resets = resets_]() mutable {
+         ended = ended_]() mutable {
           const auto service = self.lock();
           if (service == nullptr) return;
           --jobs.count;
           --service->waiting_;
           std::string body = "{";
           aws::Writer out(body, false);
-          Answer<Done> outcome = resets == service->resets_ ? finish(out, std::move(*job->value))
-                                                            : Answer<Done>(after_reset());
+          Answer<Done> outcome =
+              *ended ? Answer<Done>(after_reset()) : finish(out, std::move(*job->value));
           service->conclude(std::move(pending), std::move(body), std::move(outcome));
         });
     return Done{false, true};
@@ -193,7 +198,8 @@ class Service : public std::enable_shared_from_this<Service> {
   std::map<Id, std::pair<std::string, Policy>> policies_;
   Jobs jobs_, making_;
   std::size_t waiting_ = 0;
-  std::uint64_t resets_ = 0;
+  // Set by the next reset, for the work that came before it, which reads it off the loop.
+  std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 Failure failure_of(const Error& error);

@@ -1,9 +1,27 @@
 // Goal: what is worked out off the loop stays within its bounds, holds up nothing that is quick,
 // and leaves nothing behind a reset.
+#include "protocols/kms/actions.hpp"
 #include "unit/protocols/kms_client.hpp"
 
 namespace porteiro::protocols::test {
 namespace {
+
+// Off the loop as with one busy thread: work waits until it is let go.
+struct WaitingOffload final : Offload {
+  explicit WaitingOffload(Scheduler& scheduler_) : scheduler(scheduler_) {}
+  Lane lane(std::string_view) override { return 0; }
+  void run(Lane, Task work, Task done) override {
+    waiting.emplace_back(std::move(work), std::move(done));
+  }
+  void go() {
+    for (auto& [work, done] : std::exchange(waiting, {})) {
+      work();
+      if (done) scheduler.post(std::move(done));
+    }
+  }
+  Scheduler& scheduler;
+  std::vector<std::pair<Task, Task>> waiting;
+};
 
 const std::string rsa = R"({"KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"})";
 const std::string ecc = R"({"KeySpec":"ECC_NIST_P256","KeyUsage":"SIGN_VERIFY"})";
@@ -111,6 +129,45 @@ TEST_CASE("kms apart: a key whose material is made while the service is reset ne
     CHECK(client.service->waiting() == 0);
   }
   client.new_key(json::parse(ecc));  // What comes after it is served.
+}
+
+// Goal: what a reset has made needless costs no more time, and soon no more room.
+TEST_CASE("kms apart: work that has not begun when the service is reset is not done") {
+  KmsClient client;
+  WaitingOffload offload(client.world.scheduler);
+  Environment environment{client.world.scheduler, offload, client.world.entropy,
+                          client.world.random, client.files};
+  const auto service = std::make_shared<kms_api::Service>(
+      Kms::Parts{environment, client.telemetry, *client.ring, client.guard}, AwsOptions{},
+      KmsOptions{.jobs_max = 1});
+  int worked = 0;
+  std::vector<int> statuses;
+  const auto begin = [&] {
+    std::string body;
+    aws::Writer out(body, false);
+    http::Responder respond = [&](const http::Response& reply) {
+      statuses.push_back(reply.status);
+    };
+    kms_api::Call call{*service, *kms_api::find_action("Sign"),
+                       {},       aws::Reader::parse("{}").value(),
+                       out,      respond};
+    const auto begun = service->apart(
+        call, [&worked] { return ++worked; },
+        [](aws::Writer&, int) -> kms_api::Answer<kms_api::Done> { return kms_api::answered; });
+    return begun.has_value();
+  };
+  CHECK(begin());
+  CHECK_FALSE(begin());  // There is room for one.
+  service->reset([](const Result<void>&) {});
+  offload.go();
+  client.world.scheduler.run_for(0s);
+  CHECK(worked == 0);
+  CHECK(statuses == std::vector<int>{500});
+  CHECK(begin());
+  offload.go();
+  client.world.scheduler.run_for(0s);
+  CHECK(worked == 1);
+  CHECK(statuses == std::vector<int>{500, 200});
 }
 
 }  // namespace porteiro::protocols::test
