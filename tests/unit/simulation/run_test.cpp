@@ -39,10 +39,10 @@ json expected(const char* id, const char* status) {
   return {{"check", "http.ratio"}, {"of", id}, {"status", status}, {"min", 1}};
 }
 
-std::string token_of(const TestKey& key, const char* expires) {
-  return key.token(
-      R"({"alg":"ES256","kid":"k"})",
-      std::string(R"({"iss":"https://idp.example","aud":"us","sub":"p","exp":)") + expires + "}");
+std::string token_of(const TestKey& key, const char* expires, const char* more = "") {
+  return key.token(R"({"alg":"ES256","kid":"k"})",
+                   std::string(R"({"iss":"https://idp.example","aud":"us","sub":"p","exp":)") +
+                       expires + more + "}");
 }
 
 struct Folder {
@@ -76,10 +76,11 @@ TEST_CASE("run: simulated clients show tokens, which the issuer's key set verifi
   json scenario = {{"name", "n"}, {"config", "config.json"}};
   scenario["traffic"] = {traffic("right", token_of(key, "4102444800")),
                          traffic("forged", token_of(TestKey::ec(), "4102444800")),
-                         traffic("over", token_of(key, "1767225600"))};  // When time begins.
-  scenario["steps"] = {{{"run", {"right", "forged", "over"}}}};
+                         traffic("over", token_of(key, "1767225600")),  // When time begins.
+                         traffic("early", token_of(key, "4102444800", R"(,"iat":1767312000)"))};
+  scenario["steps"] = {{{"run", {"right", "forged", "over", "early"}}}};
   scenario["expect"] = {expected("right", "2xx"), expected("forged", "401"),
-                        expected("over", "401")};
+                        expected("over", "401"), expected("early", "401")};
   Folder folder(scenario);
   REQUIRE(folder.world.files.replace(folder.directory + "/keys.json", key.set("k")).has_value());
   const RunResult run = folder.run();
@@ -88,7 +89,7 @@ TEST_CASE("run: simulated clients show tokens, which the issuer's key set verifi
     CHECK(each.verdict == Verdict::pass);
   }
   CHECK(run.outcome == Outcome::pass);
-  CHECK(run.requests == 60);
+  CHECK(run.requests == 80);
 }
 
 TEST_CASE("run: a key set that is not there ends a run before it begins, and is named") {
