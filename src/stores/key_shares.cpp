@@ -18,7 +18,6 @@ namespace {
 constexpr std::string_view magic = "porteiro keys 1\n";
 constexpr std::size_t slot_bytes = key_number_bytes + kms::Secret::bytes;
 constexpr std::size_t notes_bytes_max = 64 << 20;
-constexpr std::size_t slots_read = 1600;  // At once, when free ones are looked for.
 
 std::uint64_t place_of(std::uint64_t slot) { return magic.size() + slot * slot_bytes; }
 
@@ -76,9 +75,8 @@ KeyShares::~KeyShares() {
   }
 }
 
-Result<std::unique_ptr<KeyShares>> KeyShares::open(std::string path, bool sync,
-                                                   std::uint64_t slots_max) {
-  std::unique_ptr<KeyShares> shares(new KeyShares(std::move(path), sync, slots_max));
+Result<std::unique_ptr<KeyShares>> KeyShares::open(std::string path, bool sync) {
+  std::unique_ptr<KeyShares> shares(new KeyShares(std::move(path), sync));
   if (!shares->path_.empty()) {
     PORTEIRO_TRY(make_directory(shares->path_.substr(0, shares->path_.rfind('/'))));
     PORTEIRO_TRY(shares->open_file());
@@ -117,36 +115,6 @@ Result<void> KeyShares::read_condemned() {
     const auto slot = reader.u64();
     if (!space || !name || !slot) return damaged(path_ + "-doomed");
     doomed_.push_back({std::string(*space), std::string(*name), *slot});
-  }
-  return success();
-}
-
-Result<std::uint64_t> KeyShares::allocate() {
-  if (!free_.empty()) {
-    const std::uint64_t slot = free_.back();
-    free_.pop_back();
-    return slot;
-  }
-  if (next_ < slots_max_) return next_++;
-  return error(Errc::limit_exceeded, "there are too many data subjects for one file of keys");
-}
-
-void KeyShares::release(std::span<const std::uint64_t> slots) {
-  free_.insert(free_.end(), slots.begin(), slots.end());
-}
-
-// A slot of zeros is nobody's: no key has a number and a half of zeros.
-Result<void> KeyShares::find_free() {
-  free_.clear();
-  if (file_ < 0) return success();
-  std::string bytes;
-  for (std::uint64_t first = 0; first < next_; first += slots_read) {
-    PORTEIRO_TRY(bytes, read_at(file_, place_of(first), slots_read * slot_bytes, path_));
-    for (std::size_t i = 0; (i + 1) * slot_bytes <= bytes.size(); ++i) {
-      const std::string_view slot = std::string_view(bytes).substr(i * slot_bytes, slot_bytes);
-      if (slot.find_first_not_of('\0') == std::string_view::npos) free_.push_back(first + i);
-    }
-    kms::wipe(bytes);
   }
   return success();
 }
@@ -227,8 +195,7 @@ Result<void> KeyShares::recover(const std::function<Result<bool>(const Doomed&)>
     if (!used && has(each.slot)) found.push_back(std::move(each));
   }
   doomed_ = std::move(found);
-  PORTEIRO_TRY(destroy());
-  return find_free();
+  return destroy();
 }
 
 Result<void> KeyShares::condemn(std::vector<Doomed> doomed) {
@@ -241,27 +208,23 @@ Result<void> KeyShares::condemn(std::vector<Doomed> doomed) {
 // Its note may stay: a start finds the key in use, and the next note replaces it.
 void KeyShares::spare() { doomed_.resize(firm_); }
 
-Result<std::vector<std::uint64_t>> KeyShares::destroy() {
+Result<void> KeyShares::destroy() {
   firm_ = doomed_.size();
-  std::vector<std::uint64_t> slots;
-  if (doomed_.empty()) return slots;
+  if (doomed_.empty()) return success();
   const std::string nothing(slot_bytes, '\0');
   for (const Doomed& each : doomed_) {
     PORTEIRO_TRY(write(place_of(each.slot), nothing));
-    slots.push_back(each.slot);
   }
   if (file_ >= 0) {
     PORTEIRO_TRY(sync_file(file_));
   }
   doomed_.clear();
   firm_ = 0;
-  PORTEIRO_TRY(note_condemned());
-  return slots;
+  return note_condemned();
 }
 
 Result<void> KeyShares::clear() {
   doomed_.clear();
-  free_.clear();
   firm_ = next_ = 0;
   if (file_ < 0) {
     kms::wipe(memory_);

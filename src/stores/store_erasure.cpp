@@ -113,7 +113,7 @@ void TieredStore::search_on(const Job& job) {
   auto finished = search_page(*job->search);
   if (!finished) {
     searching_ = nullptr;
-    settle(*job, SubjectKeys::Outcome::dropped);
+    settle(*job, false);
     finish(job, finished.error());
     return request_commit();
   }
@@ -161,7 +161,7 @@ void TieredStore::searched(const Job& job) {
   searching_ = nullptr;
   auto doomed = doomed_by(*job);
   if (!doomed) {
-    settle(*job, SubjectKeys::Outcome::dropped);
+    settle(*job, false);
     finish(job, doomed.error());
     return request_commit();
   }

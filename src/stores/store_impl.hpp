@@ -97,11 +97,10 @@ class TieredStore final : public Store {
     std::shared_ptr<KeyShares> shares;
     std::vector<Transaction> transactions;
     std::vector<Result<Committed>> results;
-    std::vector<KeyShare> made;        // Written before the records that need them.
-    bool destroys = false;             // Then there is one transaction.
-    std::vector<Doomed> doomed;        // With it.
-    std::optional<Error> not_yet;      // Committed, but something was not destroyed.
-    std::vector<std::uint64_t> freed;  // Slots of what was.
+    std::vector<KeyShare> made;    // Written before the records that need them.
+    bool destroys = false;         // Then there is one transaction.
+    std::vector<Doomed> doomed;    // With it.
+    std::optional<Error> not_yet;  // Committed, but something was not destroyed.
 
     void run();
   };
@@ -150,7 +149,7 @@ class TieredStore final : public Store {
   void assemble(WriteJob& job);
   void seal(PreparedWrite& write);
   static void leave_clear(PreparedWrite& write);
-  void settle(WriteJob& job, SubjectKeys::Outcome outcome);
+  void settle(WriteJob& job, bool committed);
   void request_commit();
   void commit();
   void run_group(const std::shared_ptr<Group>& group);

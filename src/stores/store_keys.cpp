@@ -201,6 +201,7 @@ void SubjectKeys::make(const std::string& subject, const Plan& plan, Id trace, b
   std::array<std::byte, key_number_bytes> number;
   environment_.entropy.fill(number);
   const auto pending = std::make_shared<Pending>();
+  pending->share.slot = shares_.allocate();
   pending->share.number.assign(reinterpret_cast<const char*>(number.data()), number.size());
   pending->share.half = kms::Secret::random(environment_.entropy);
   pending->other = kms::Secret::random(environment_.entropy);
@@ -222,13 +223,6 @@ void SubjectKeys::make(const std::string& subject, const Plan& plan, Id trace, b
 void SubjectKeys::wrapped(const std::string& subject, const Plan& plan,
                           const std::shared_ptr<Pending>& pending,
                           Result<kms::KeyCache::Shared> branch) {
-  if (branch) {
-    if (auto slot = shares_.allocate()) {
-      pending->share.slot = slot.value();
-    } else {
-      branch = slot.error();
-    }
-  }
   if (branch) {
     std::string binding;
     append_binding(binding, options_.name, plan.collection->name, subject, key_purpose);
@@ -257,15 +251,12 @@ void SubjectKeys::wrapped(const std::string& subject, const Plan& plan,
 }
 
 void SubjectKeys::settle(const std::string& subject, const std::shared_ptr<Pending>& pending,
-                         Outcome outcome) {
-  const bool committed = outcome == Outcome::committed;
+                         bool committed) {
   --pending->carriers;
   if (committed) remember(subject, pending->key);
-  if (outcome != Outcome::dropped) pending->needed = true;
   if (!committed && pending->carriers > 0) return;
   const auto found = pending_.find(subject);
   if (found != pending_.end() && found->second == pending) pending_.erase(found);
-  if (pending->carriers == 0 && !pending->needed) shares_.release({&pending->share.slot, 1});
 }
 
 void SubjectKeys::destroy_begins(const std::string& subject) {
@@ -290,9 +281,6 @@ Result<std::optional<Doomed>> SubjectKeys::doomed(std::string_view subject) {
   if (!blob) return std::optional<Doomed>();
   PORTEIRO_TRY(const Wrapped wrapped, parse(*blob));
   if (!shares_.has(wrapped.slot)) return std::optional<Doomed>();
-  // The slot may be another key's by now, when the blob was put back from a copy.
-  PORTEIRO_TRY(const auto share, shares_.read(wrapped.slot, wrapped.number));
-  if (!share) return std::optional<Doomed>();
   return std::optional<Doomed>({space_, std::string(subject), wrapped.slot});
 }
 

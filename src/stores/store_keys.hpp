@@ -51,13 +51,6 @@ class SubjectKeys {
   void load(std::string_view subject, std::string_view number, Id trace,
             UniqueFunction<void(Result<SharedKey>)> done);
 
-  // How the commit of a write ended.
-  enum class Outcome : std::uint8_t {
-    committed,
-    dropped,  // For certain nothing of it is in the store.
-    unknown   // The disk failed.
-  };
-
   // A new subject's key that no committed transaction carries yet. All writes that need it share
   // it, and each carries its share and its blob until one has been committed.
   struct Pending;
@@ -73,13 +66,12 @@ class SubjectKeys {
     std::string blob;       // Empty until then.
     bool replaces = false;  // A blob whose other half is destroyed, as a restored copy may hold.
     std::size_t carriers = 0;
-    bool needed = false;  // Its share may be: a commit may have carried it.
     std::vector<Claimed> waiters;
   };
   // For writing: the key that a write in this place of the order of writes seals with. `done` may
   // run at once. After the write, `settle` must be called when there is a pending key.
   void claim(const std::string& subject, const Plan& plan, Id trace, Claimed done);
-  void settle(const std::string& subject, const std::shared_ptr<Pending>& pending, Outcome outcome);
+  void settle(const std::string& subject, const std::shared_ptr<Pending>& pending, bool committed);
 
   // A write that destroys the subject's key is on its way; later claims get a new one.
   void destroy_begins(const std::string& subject);

@@ -10,17 +10,7 @@ namespace porteiro::stores {
 
 namespace {
 
-using Outcome = SubjectKeys::Outcome;
-
 constexpr std::size_t commit_batches_max = 1000;  // That share one commit.
-
-Outcome outcome_of(const Result<Committed>& result) {
-  if (result) return result.value().repeated ? Outcome::dropped : Outcome::committed;
-  const Errc code = result.error().code;
-  const bool refused =
-      code == Errc::conflict || code == Errc::invalid || code == Errc::limit_exceeded;
-  return refused ? Outcome::dropped : Outcome::unknown;
-}
 
 }  // namespace
 
@@ -37,12 +27,7 @@ void TieredStore::Group::run() {
   results = engine->commit(transactions);
   if (!destroys) return;
   if (!results.front() || results.front().value().repeated) return shares->spare();
-  auto destroyed = shares->destroy();
-  if (destroyed) {
-    freed = std::move(destroyed).value();
-  } else {
-    not_yet = destroyed.error();
-  }
+  if (auto destroyed = shares->destroy(); !destroyed) not_yet = destroyed.error();
 }
 
 bool TieredStore::WriteJob::destroys() const {
@@ -190,7 +175,7 @@ void TieredStore::ready(const Job& job) {
     return request_commit();
   }
   std::erase(waiting_, job);
-  settle(*job, Outcome::dropped);
+  settle(*job, false);
   finish(job, *job->failed);
   request_commit();  // Those behind it.
 }
@@ -250,13 +235,11 @@ void TieredStore::leave_clear(PreparedWrite& write) {
 }
 
 // Tells the keys how it ended, in the order of the writes.
-void TieredStore::settle(WriteJob& job, Outcome outcome) {
+void TieredStore::settle(WriteJob& job, bool committed) {
   for (PreparedWrite& write : job.writes) {
-    if (!write.destroys.empty()) {
-      keys_.front()->destroy_ends(write.destroys, outcome == Outcome::committed);
-    }
+    if (!write.destroys.empty()) keys_.front()->destroy_ends(write.destroys, committed);
     if (write.claim.pending != nullptr) {
-      keys_of(*write.plan).settle(write.subject, write.claim.pending, outcome);
+      keys_of(*write.plan).settle(write.subject, write.claim.pending, committed);
     }
     write.claim = {};
   }
@@ -286,7 +269,7 @@ void TieredStore::commit() {
     if (alone) {
       auto doomed = doomed_by(*job);
       if (!doomed) {
-        settle(*job, Outcome::dropped);
+        settle(*job, false);
         finish(job, doomed.error());
         continue;
       }
@@ -352,7 +335,6 @@ void TieredStore::committed(const std::shared_ptr<Group>& group) {
     static_cast<void>(clear());  // It notes a failure by itself.
     return;
   }
-  shares_->release(group->freed);
   const auto jobs = std::exchange(committing_, {});
   PORTEIRO_ASSERT(group->results.size() == jobs.size());
   const auto generation = generation_;
@@ -362,7 +344,7 @@ void TieredStore::committed(const std::shared_ptr<Group>& group) {
     const auto& result = group->results[i];
     jobs[i]->transaction = std::move(group->transactions[i]);
     const bool again = worth_a_retry(*jobs[i], result);
-    settle(*jobs[i], outcome_of(result));
+    settle(*jobs[i], result && !result.value().repeated);
     done[i] = !again;
     if (again) retries.push_back(jobs[i]);
   }

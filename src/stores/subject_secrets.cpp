@@ -52,7 +52,6 @@ class Secrets final : public SubjectSecrets {
     std::vector<Transaction> transactions;
     std::vector<KeyShare> made;
     std::vector<Doomed> doomed;
-    std::vector<std::uint64_t> freed;  // Slots of what was destroyed.
     bool destroys = false;
     std::optional<Error> failure;
     std::vector<Request> requests;
@@ -64,7 +63,6 @@ class Secrets final : public SubjectSecrets {
 
   Result<std::optional<Spot>> place(std::string_view subject);
   Result<std::optional<Entry>> stored(std::string_view subject);
-  Result<std::optional<Doomed>> doomed(std::string_view subject);
   void remember(const std::string& subject, const Entry& entry);
   void forget(std::string_view subject);
   void request_commit();
@@ -102,15 +100,13 @@ void Secrets::Group::run() {
   }
   if (!destroys) return;
   if (failure) return shares->spare();
-  auto destroyed = shares->destroy();
-  if (!destroyed) return note(destroyed.error());
-  freed = std::move(destroyed).value();
+  note(shares->destroy());
 }
 
 Result<void> Secrets::recover() {
-  return shares_->recover([this](const Doomed& each) -> Result<bool> {
-    PORTEIRO_TRY(const auto found, doomed(each.name));
-    return found && found->slot == each.slot;
+  return shares_->recover([this](const Doomed& doomed) -> Result<bool> {
+    PORTEIRO_TRY(const auto found, place(doomed.name));
+    return found && found->slot == doomed.slot;
   });
 }
 
@@ -132,15 +128,6 @@ Result<std::optional<kms::SubjectSecrets::Entry>> Secrets::stored(std::string_vi
   PORTEIRO_TRY(const auto secret, shares_->read(found->slot, found->number));
   if (!secret) return std::optional<Entry>();
   return std::optional<Entry>({found->number, *secret});
-}
-
-// The share to be overwritten. The slot may be another's by now, if the index is from a copy.
-Result<std::optional<Doomed>> Secrets::doomed(std::string_view subject) {
-  PORTEIRO_TRY(const auto found, place(subject));
-  if (!found || !shares_->has(found->slot)) return std::optional<Doomed>();
-  PORTEIRO_TRY(const auto secret, shares_->read(found->slot, found->number));
-  if (!secret) return std::optional<Doomed>();
-  return std::optional<Doomed>({std::string(space), std::string(subject), found->slot});
 }
 
 void Secrets::remember(const std::string& subject, const Entry& entry) {
@@ -240,8 +227,11 @@ Result<void> Secrets::add(Group& group, Request request) {
     return success();
   }
   group.destroys = true;
-  PORTEIRO_TRY(auto found, doomed(last.subject));
-  if (found) group.doomed.push_back(std::move(*found));
+  PORTEIRO_TRY(const auto found, place(last.subject));
+  if (!found) return success();
+  if (shares_->has(found->slot)) {
+    group.doomed.push_back({std::string(space), last.subject, found->slot});
+  }
   group.transactions.push_back(
       {{operation::EraseBlob{std::string(space), last.subject}}, {}, environment_.scheduler.now()});
   return success();
@@ -250,8 +240,7 @@ Result<void> Secrets::add(Group& group, Request request) {
 Result<void> Secrets::make(Group& group, const std::string& subject) {
   std::string number(number_bytes, '\0');
   environment_.entropy.fill(std::as_writable_bytes(std::span(number)));
-  PORTEIRO_TRY(const std::uint64_t slot, shares_->allocate());
-  KeyShare share{slot, number, kms::Secret::random(environment_.entropy)};
+  KeyShare share{shares_->allocate(), number, kms::Secret::random(environment_.entropy)};
   std::string value;
   append_u64(value, share.slot);
   value += number;
@@ -276,12 +265,7 @@ void Secrets::committed(const std::shared_ptr<Group>& group) {
   if (was_reset && !group->failure) {
     group->failure = error(Errc::unavailable, "the emulator was reset meanwhile");
   }
-  if (was_reset) {
-    static_cast<void>(clear());
-  } else {
-    shares_->release(group->freed);
-    for (const KeyShare& never : group->made) shares_->release({&never.slot, 1});
-  }
+  if (was_reset) static_cast<void>(clear());
   for (Request& request : group->requests) {
     if (request.destroyed) {
       const auto found = destroying_.find(request.subject);

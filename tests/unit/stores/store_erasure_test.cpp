@@ -33,8 +33,6 @@ StoreOptions options_of(const std::string& engine) {
   return options;
 }
 
-json person_with(const char* cpf) { return {{"cpf", cpf}, {"name", "Canary"}}; }
-
 struct Erasing : StoreFixture {
   std::string directory;
 
@@ -172,47 +170,6 @@ TEST_CASE("store erasure: a copy of the records, put back beside today's keys, s
     REQUIRE(f.erase_person(cpf_a).has_value());  // What came back with the copy goes again.
     CHECK_FALSE(f.has("note", "1"));
   }
-}
-
-// Goal: who comes and goes leaves nothing that grows, and nobody pays for it with their key.
-TEST_CASE("store erasure: the halves of keys take as much as the people that there are") {
-  Erasing f("sqlite");
-  const auto bytes = [&] { return fs::file_size(f.directory + "/subjects/A.keys"); };
-  f.fill(cpf_b, 3);
-  REQUIRE(f.put("person", person_with(cpf_a)).has_value());
-  const auto full = bytes();
-  for (int i = 0; i < 10; ++i) {
-    if (i == 5) f.again("sqlite");
-    REQUIRE(f.erase_person(cpf_a).has_value());
-    REQUIRE(f.put("person", person_with(cpf_a)).has_value());
-    const Expect present{Expect::Kind::present, 0};  // What is refused needs no key either.
-    CHECK(errc_of(f.put("person", person_with(cpf_c), present)) == Errc::conflict);
-  }
-  REQUIRE(f.put("person", person_with(cpf_c)).has_value());
-  CHECK(bytes() == full + 2 * 40);  // And what a refused write left at the end of the first run.
-  f.again("sqlite");
-  for (const char* who : {cpf_a, cpf_b, cpf_c}) CHECK(f.read("person", who).contains("name"));
-}
-
-TEST_CASE("store erasure: whose half lies where an erased one's was does not pay for a copy") {
-  StoreFixture f;
-  f.open();
-  REQUIRE(f.put("person", ana()).has_value());
-  const auto blob = f.engine->blob("subject", f.token(cpf_a)).value();
-  REQUIRE(blob.has_value());
-  const auto erase = [&] {
-    return f.wait<std::vector<Erasure>>(
-        [&](auto done) { f.store->erase_subject("cpf", f.token(cpf_a), Id{}, std::move(done)); });
-  };
-  REQUIRE(erase().has_value());
-  REQUIRE(f.put("person", person_with(cpf_b)).has_value());  // In the same slot.
-  const Transaction copy{{operation::PutBlob{"subject", f.token(cpf_a), *blob}}, {}, {}};
-  REQUIRE(f.engine->commit({&copy, 1}).front().has_value());
-  REQUIRE(erase().has_value());
-  f.keys->clear();
-  f.world.scheduler.run_for(6min);  // From what is kept, not from memory.
-  CHECK(f.read("person", cpf_b).contains("name"));
-  CHECK(f.shares->allocate().value() == 1);
 }
 
 TEST_CASE("store erasure: it takes its place among the writes") {

@@ -119,21 +119,6 @@ TEST_CASE("subject secrets: nothing of a destroyed one is left in any file") {
   CHECK(all().find(entry.secret.view()) == std::string::npos);
 }
 
-TEST_CASE("subject secrets: who comes and goes leaves no file that grows") {
-  SecretsFixture f(true);
-  const auto bytes = [&] { return fs::file_size(f.directory + "/subjects/events/secrets"); };
-  const std::string bia = f.seal("cpf_bia");
-  f.obtain("cpf_ana").value();
-  const auto full = bytes();
-  for (int i = 0; i < 10; ++i) {
-    if (i == 5) f.open();
-    CHECK(f.destroy("cpf_ana"));
-    f.obtain("cpf_ana").value();
-  }
-  CHECK(bytes() == full);
-  CHECK(f.unseal(bia).value() == "canary");
-}
-
 // Goal: no text is ever sealed with a secret that a crash could lose, and many share one commit.
 TEST_CASE("subject secrets: they are durable before anybody has them; order is kept") {
   SecretsFixture f(true);
