@@ -121,13 +121,16 @@ void Access::add_cascades(std::size_t collection, std::string_view key, std::vec
   for (std::size_t next = 0; next < going.size(); ++next) {
     const Collection& target = all[going[next]];
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const auto field = std::find_if(
-          all[i].fields.begin(), all[i].fields.end(),
-          [&](const Field& each) { return each.cascade && each.reference == target.name; });
-      if (field == all[i].fields.end() || !seen.insert(i).second) continue;
+      bool goes = false, names_the_person = false;
+      for (const Field& field : all[i].fields) {
+        const bool by_this = field.cascade && field.reference == target.name;
+        goes = goes || by_this;
+        names_the_person = names_the_person || (by_this && field.name == all[i].subject);
+      }
+      if (!goes || !seen.insert(i).second) continue;
       going.push_back(i);
       lines.push_back({entry(i, Act::erase), Act::erase, {}});
-      if (next > 0 || all[i].subject != field->name) continue;
+      if (next > 0 || !names_the_person) continue;
       auto known = store_.known_key(target.name, key);
       if (known) lines.back().subject = std::move(known).value();
     }

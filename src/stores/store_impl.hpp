@@ -161,7 +161,7 @@ class TieredStore final : public Store {
   Result<bool> search_page(Search& search) const;
   void searched(const Job& job);
   void committed(const std::shared_ptr<Group>& group);
-  bool worth_a_retry(const WriteJob& job, const Result<Committed>& result) const;
+  bool worth_a_retry(const WriteJob& job, const Result<Committed>& result);
   void retry(const Job& job);
   void conclude(const Job& job, Result<Committed> result);
   void finish(const Job& job, Result<Committed> result);

@@ -76,6 +76,7 @@ class SubjectKeys {
   // A write that destroys the subject's key is on its way; later claims get a new one.
   void destroy_begins(const std::string& subject);
   void destroy_ends(const std::string& subject, bool committed);
+  bool destroying(const std::string& subject) const { return destroying_.contains(subject); }
   // The share that a destruction of the committed key has to overwrite; nullopt: it has no key.
   // Errors: corrupt, unavailable.
   Result<std::optional<Doomed>> doomed(std::string_view subject);

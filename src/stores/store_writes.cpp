@@ -360,11 +360,17 @@ void TieredStore::committed(const std::shared_ptr<Group>& group) {
   if (!alive.expired() && generation == generation_) request_commit();
 }
 
-// A conflict may come from a subject's new key that another write was faster with.
-bool TieredStore::worth_a_retry(const WriteJob& job, const Result<Committed>& result) const {
-  return !result && result.error().code == Errc::conflict && !job.retried &&
-         std::any_of(job.writes.begin(), job.writes.end(),
-                     [](const PreparedWrite& write) { return write.claim.pending != nullptr; });
+// A conflict may come from a subject's new key that another write was faster with. Not for a
+// subject that is being erased: the keys that are made meanwhile are for the writes behind the
+// erasure.
+bool TieredStore::worth_a_retry(const WriteJob& job, const Result<Committed>& result) {
+  if (result || result.error().code != Errc::conflict || job.retried) return false;
+  const auto erased = [this](const PreparedWrite& write) {
+    return !write.subject.empty() && keys_of(*write.plan).destroying(write.subject);
+  };
+  const auto made_a_key = [](const PreparedWrite& write) { return write.claim.pending != nullptr; };
+  return std::any_of(job.writes.begin(), job.writes.end(), made_a_key) &&
+         std::none_of(job.writes.begin(), job.writes.end(), erased);
 }
 
 void TieredStore::retry(const Job& job) {

@@ -219,20 +219,20 @@ TEST_CASE("audit: verify says up to which entry the key vouches") {
   REQUIRE(entries > 1);
   const json whole = json::parse(house.audit({"verify", "--json"}).out);
   CHECK(whole["entries"] == entries);
-  CHECK(whole["vouched"] == entries);
+  CHECK(whole.at("vouched") == entries);
   const std::string checkpoints = house.directory.path("data/audit/checkpoints.jsonl");
   const std::string all = read_file(checkpoints);
   const std::string cut = all.substr(0, all.rfind('\n', all.size() - 2) + 1);
   const std::uint64_t newest =
       json::parse(cut.substr(cut.rfind('\n', cut.size() - 2) + 1))["number"];
   write_file(checkpoints, cut);
-  CHECK(json::parse(house.audit({"verify", "--json"}).out)["vouched"] == newest);
+  CHECK(json::parse(house.audit({"verify", "--json"}).out).at("vouched") == newest);
   CHECK(house.audit({"verify"})
             .out.find("vouches for those up to " + std::to_string(newest) +
                       ", and not for the last " + std::to_string(entries - newest)) !=
         std::string::npos);
   write_file(checkpoints, "");
-  CHECK(json::parse(house.audit({"verify", "--json"}).out)["vouched"] == 0);
+  CHECK(json::parse(house.audit({"verify", "--json"}).out).at("vouched") == 0);
 }
 
 TEST_CASE("audit: a client without the scope gets masked values, and the log says so") {

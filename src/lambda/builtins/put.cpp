@@ -111,7 +111,7 @@ class Put final : public PerEvent {
     for (std::size_t i = 0; i < records.size(); ++i) {
       for (json& record : records[i]) {
         stores::Expect expect;
-        if (settings_.absent && i == 0) expect.kind = stores::Expect::Kind::absent;
+        if (settings_.absent) expect.kind = stores::Expect::Kind::absent;
         batch.writes.emplace_back(
             stores::write::Put{settings_.parts[i].collection->name, std::move(record), expect});
       }

@@ -78,7 +78,7 @@ Answer<void> read_tags(Call& call, std::map<std::string, std::string>& tags);
 // What the conditions of a policy find. Borrows all of them.
 ConditionValues values_of(const Service& service, const Caller& caller, const kms::KeyData& key,
                           const Wanted& wanted);
-// Checks a policy that `call` would give to `key`, whose ARN may be "*" while it is made. Errors:
+// Checks a policy that `call` would give to `key`, which may be about to be made. Errors:
 // bad_policy, also where the caller could not change it again.
 Answer<void> check_policy(Call& call, const kms::KeyData& key, std::string_view arn,
                           const std::string& text);

@@ -75,7 +75,7 @@ Answer<kms::KeyData> read_new_key(Call& call) {
   if (origin && *origin == "EXTERNAL") data.origin = kms::Origin::external;
   PORTEIRO_TRY(read_tags(call, data.tags));
   if (policy) {
-    PORTEIRO_TRY(check_policy(call, data, "*", *policy));
+    PORTEIRO_TRY(check_policy(call, data, call.service.arn_of_none(), *policy));
     data.policy = *policy;
   }
   return data;

@@ -110,6 +110,8 @@ class Service : public std::enable_shared_from_this<Service> {
   Answer<void> not_pending_deletion(const Key& key) const;
 
   std::string arn_of(const Key& key) const { return key_arn_ + key.id_text; }
+  // Of a key to be: as like that of any other as may be, and no key's own.
+  std::string arn_of_none() const { return key_arn_ + "00000000-0000-0000-0000-000000000000"; }
   std::string alias_arn(std::string_view alias) const;
   std::string root_arn() const;
   const Policy& policy_of(const Key& key);  // Parsed once.

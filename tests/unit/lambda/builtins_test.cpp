@@ -150,6 +150,15 @@ TEST_CASE("record.put: key from the path, source elsewhere, no links or defaults
   CHECK(errc_of(b.ask("put", b.about("x", {{"body", {{"other", 1}}}}))) == Errc::invalid);
   CHECK(errc_of(b.ask("put", b.about("x"))) == Errc::invalid);  // No body.
 
+  b.make(
+      "new", "record.put",
+      {{"store", "A"}, {"split", {{"person", "$"}, {"debt", "$.debts[*]"}}}, {"expect", "absent"}});
+  json one = json::parse(b.registered(1).data);
+  one["body"]["debts"][0]["id"] = "11111111-1111-4111-8111-111111111111";
+  CHECK(b.ask("new", b.event("x", one)).value().status == 201);
+  one["body"]["cpf"] = "52998224725";  // A new person, with a debt that is another's.
+  CHECK(b.ask("new", b.event("x", one)).value().status == 409);
+
   b.make("bare", "record.put",
          {{"store", "A"},
           {"split", {{"person", "$"}, {"debt", "$.debts[*]"}}},

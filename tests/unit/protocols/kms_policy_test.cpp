@@ -184,7 +184,7 @@ TEST_CASE("kms policy: a condition on what no request has is refused") {
                            "kms:EncryptionContext:", "aws:ResourceTag/", "kms:EncryptionContexts",
                            "sts:ExternalId", ""}) {
     CAPTURE(name);
-    const std::string policy = denying({{"StringNotEquals", {{name, "x"}}}}).dump();
+    const std::string policy = denying({{"StringEquals", {{name, "x"}}}}).dump();
     CHECK(client.refused("PutKeyPolicy", {{"KeyId", key}, {"Policy", policy}}) ==
           "MalformedPolicyDocumentException");
   }
@@ -232,6 +232,13 @@ TEST_CASE("kms policy: who denies himself by what the key is like is told so") {
     create["BypassPolicyLockoutSafetyCheck"] = true;
     client.ok("CreateKey", create, "owner");
   }
+  // The same by its ARN, which it has not yet.
+  json named = denying({{"StringEquals", {{"kms:CallerAccount", "000000000000"}}}});
+  named["Statement"][1]["Resource"] = "arn:aws:kms:us-east-1:000000000000:key/*";
+  CHECK(client.refused("CreateKey", {{"Policy", named.dump()}}, "owner") == malformed);
+  named["Statement"].erase(1);
+  named["Statement"][0]["Resource"] = "arn:aws:kms:us-east-1:000000000000:key/*";
+  client.ok("CreateKey", {{"Policy", named.dump()}}, "owner");
 }
 
 }  // namespace porteiro::protocols::test

@@ -56,10 +56,14 @@ Collection masked_person() {
     "segment": {"type": "string", "class": "internal"}}, "indexes": [["email"]]})");
 }
 
-// Its records go with the person, and notes with them.
+// Its records go with the person (and with another that they may name), and notes with them.
 Collection owed() {
   Collection made = debt();
   for (Field& field : made.fields) field.cascade = field.name == "cpf";
+  Field agent = *made.field("cpf");
+  agent.name = "agent";
+  agent.required = false;
+  made.fields.insert(made.fields.begin(), agent);
   return made;
 }
 Collection note() {
