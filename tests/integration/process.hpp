@@ -13,6 +13,7 @@
 
 #include "porteiro/base/http.hpp"
 #include "porteiro/runtime/runtime.hpp"
+#include "temporary_directory.hpp"
 
 namespace porteiro::integration {
 
@@ -35,18 +36,6 @@ class Loop {
 
  private:
   std::unique_ptr<runtime::Runtime> runtime_;
-};
-
-class TemporaryDirectory {  // New, empty and removed at the end.
- public:
-  TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory();
-  std::string path(std::string_view name = {}) const;
-
- private:
-  std::string path_;
 };
 
 std::string read_file(const std::string& path);

@@ -3,14 +3,12 @@
 #include "simulation/judge.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "porteiro/simulation/report.hpp"
 #include "porteiro/virtual_world/virtual_world.hpp"
+#include "temporary_directory.hpp"
 
 using namespace porteiro;
 using namespace porteiro::simulation;
@@ -33,14 +31,9 @@ const json fewer_calls = json::parse(R"({"check": "compare", "measure": "kms_cal
 
 struct Folder {
   Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "judge-XXXXXX").string();
-    directory = ::mkdtemp(pattern.data());
     std::ofstream(directory + "/config.json") << config;
     lambda::add_builtins(registry);
   }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(directory); }
 
   Scenario load(const json& document, Unvaried unvaried = Unvaried::as_it_is) const {
     std::ofstream(directory + "/scenario.json") << document;
@@ -61,7 +54,8 @@ struct Folder {
   RunResult run(const json& document, Unvaried unvaried = Unvaried::as_it_is) const {
     return run_simulated(load(document, unvaried), 1, {registry, world.scheduler, files});
   }
-  std::string directory;
+  TemporaryDirectory temporary;
+  const std::string directory = temporary.path();
   lambda::Registry registry;
   virtual_world::World world{1};
   Files& files = world.files;

@@ -1,13 +1,12 @@
 // Goal: a simulated run meets the config's clients as a live one does.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "porteiro/simulation/scenario.hpp"
 #include "porteiro/virtual_world/virtual_world.hpp"
+#include "temporary_directory.hpp"
 #include "unit/identity/test_keys.hpp"
 
 namespace porteiro::simulation {
@@ -47,15 +46,10 @@ std::string token_of(const TestKey& key, const char* expires, const char* more =
 
 struct Folder {
   explicit Folder(const json& scenario) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "run-XXXXXX").string();
-    directory = ::mkdtemp(pattern.data());
     std::ofstream(directory + "/config.json") << config;
     std::ofstream(directory + "/scenario.json") << scenario;
     lambda::add_builtins(registry);
   }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(directory); }
 
   RunResult run() {
     Scenario loaded;
@@ -64,7 +58,8 @@ struct Folder {
     }
     return run_twice(loaded, 1, {registry, world.scheduler, world.files});
   }
-  std::string directory;
+  TemporaryDirectory temporary;
+  const std::string directory = temporary.path();
   lambda::Registry registry;
   virtual_world::World world{1};
 };

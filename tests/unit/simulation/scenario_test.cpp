@@ -2,12 +2,11 @@
 #include "porteiro/simulation/scenario.hpp"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+
+#include "temporary_directory.hpp"
 
 using namespace porteiro;
 using namespace porteiro::simulation;
@@ -16,14 +15,6 @@ using nlohmann::json;
 namespace {
 
 struct Folder {
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "scenario-XXXXXX").string();
-    directory = ::mkdtemp(pattern.data());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(directory); }
-
   // The problems, "pointer: text" a line.
   std::string problems_of(const json& config, const json& scenario) const {
     std::ofstream(directory + "/config.json") << config;
@@ -35,7 +26,8 @@ struct Folder {
     }
     return out;
   }
-  std::string directory;
+  TemporaryDirectory temporary;
+  const std::string directory = temporary.path();
 };
 
 const json two_queues = json::parse(R"({"queues": {"jobs": {}, "orders.fifo": {"fifo": true}}})");
