@@ -16,7 +16,7 @@ function(porteiro_module name)
                                               PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(porteiro_${name} PUBLIC porteiro_options ${M_DEPS} ${M_LINK})
   set(headers_of base)  # The first module of its kind holds the precompiled header of all.
-  if(M_COLD)        # No request passes through it: a third smaller is better, and compiles faster.
+  if(M_COLD)  # No request passes through it: a third smaller is better, and compiles faster.
     target_compile_options(porteiro_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
     set(headers_of config)
   endif()

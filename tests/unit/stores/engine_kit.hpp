@@ -1,37 +1,18 @@
 // What the tests of the engines share: every engine there is, a schema that has one of everything.
 #pragma once
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "porteiro/stores/engine.hpp"
+#include "temporary_directory.hpp"
 
 namespace porteiro::stores::engine_test {
 
 using nlohmann::json;
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    path_ = (std::filesystem::temp_directory_path() / "porteiro-stores-XXXXXX").string();
-    REQUIRE(::mkdtemp(path_.data()) != nullptr);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 using Open = Result<std::unique_ptr<Engine>> (*)(const EngineOptions&, std::vector<Collection>);
 

@@ -7,18 +7,15 @@
 #include <fstream>
 #include <iterator>
 
+#include "temporary_directory.hpp"
 #include "unit/stores/store_support.hpp"
 
 namespace porteiro::stores::test {
 namespace {
 
 struct Folder {
-  std::string path;
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "keys-XXXXXX").string();
-    path = ::mkdtemp(pattern.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
+  TemporaryDirectory temporary;
+  const std::string path = temporary.path();
   std::string file() const { return path + "/subjects/A.keys"; }
 };
 
