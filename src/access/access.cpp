@@ -14,6 +14,15 @@ bool fits(std::string_view pattern, std::string_view text) {
   return text.starts_with(pattern);
 }
 
+// Whether the context has all pairs that a rule asks for.
+bool holds(const Context* context, const Context& wanted) {
+  if (wanted.empty()) return true;
+  return context != nullptr && std::all_of(wanted.begin(), wanted.end(), [&](const auto& pair) {
+           const auto found = context->find(pair.first);
+           return found != context->end() && found->second == pair.second;
+         });
+}
+
 // Why, and what to write into the config if it should not be so. For the log and the audit log.
 std::string explanation(const Decision& asked, Reason reason) {
   const std::string role(asked.role), resource(asked.resource), purpose(asked.purpose);
@@ -89,6 +98,20 @@ std::string_view to_string(Reason reason) {
 
 bool reaches(Zone from, Zone to) { return from != Zone::public_zone || to == Zone::public_zone; }
 
+Reason Right::fit(std::string_view purpose, const Context* context) const {
+  Reason unfit = Reason::purpose;
+  for (const Rule* rule : rules) {
+    const auto& purposes = rule->purposes;
+    if (!purposes.empty() &&
+        std::find(purposes.begin(), purposes.end(), purpose) == purposes.end()) {
+      continue;
+    }
+    if (rule->fields.empty() && holds(context, rule->context)) return Reason::allowed;
+    unfit = Reason::context;
+  }
+  return unfit;
+}
+
 bool Right::always() const {
   return std::any_of(rules.begin(), rules.end(), [](const Rule* rule) {
     return rule->fields.empty() && rule->purposes.empty() && rule->context.empty();
@@ -137,19 +160,12 @@ Right Guard::right(std::string_view role, std::string_view action,
   return right;
 }
 
-Result<void> Guard::check(const Principal& who, std::string_view action, std::string_view resource,
-                          Id trace) {
-  return check({.principal = who.name,
-                .role = who.role,
-                .zone = who.zone,
-                .action = action,
-                .resource = resource,
-                .trace = trace});
-}
-
-Result<void> Guard::check(Decision asked) {
-  const Reason reason =
-      decide({asked.principal, asked.role, asked.zone}, asked.action, asked.resource);
+Result<void> Guard::check(const Decision& asked, Zone of_resource, const Context* context) {
+  if (!layers_.roles) return ok();
+  const Right found = right(asked.role, asked.action, asked.resource);
+  Reason reason = found.reason;
+  if (reason == Reason::allowed && !reaches(asked.zone, of_resource)) reason = Reason::zone;
+  if (reason == Reason::allowed) reason = found.fit(asked.purpose, context);
   if (reason == Reason::allowed) return ok();
   return deny(asked, reason);
 }

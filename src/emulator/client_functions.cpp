@@ -40,7 +40,7 @@ ClientFunctions::ClientFunctions(const Parts& parts, const Options& options)
               return catalogue_.refers(sha256) || in_use_.contains(sha256);
             }),
       service_({parts.environment, parts.journal, parts.telemetry, catalogue_, code_, parts.queues,
-                parts.functions, host()},
+                parts.functions, parts.guard, host()},
                options.aws, {.route_queues = route_queues(options)}) {
   for (const FunctionDefinition& definition : options.functions) declare(definition);
 }
@@ -76,22 +76,35 @@ protocols::LambdaHost ClientFunctions::host() {
                        lambda::Completion done) {
     parts_.functions.invoke(key, std::move(direct), std::move(done));
   };
-  host.permit = [this](const access::Principal* who, std::string_view name) {
-    return permit(who, name);
-  };
+  host.permit = [this](const protocols::Asker* who, std::string_view action,
+                       std::string_view name) { return permit(who, action, name); };
   host.free = [this](std::string_view key) { return parts_.functions.free(key); };
   return host;
 }
 
 // A function with a role is a door to what the role reaches: it takes a role to have it invoked.
-Result<void> ClientFunctions::permit(const access::Principal* who, std::string_view name) {
+// All else the developer may do: what the config declares is not changed here anyway.
+Result<void> ClientFunctions::permit(const protocols::Asker* who, std::string_view action,
+                                     std::string_view name) {
   const auto found =
       std::find_if(options_.functions.begin(), options_.functions.end(),
                    [&](const FunctionDefinition& each) { return each.options.name == name; });
-  if (found == options_.functions.end() || found->role.empty()) return ok();
-  const access::Principal developer{"developer", options_.developer_role};
-  return parts_.guard.check(who == nullptr ? developer : *who, access::action::function_invoke,
-                            found->options.name, {});
+  const bool declared = found != options_.functions.end();
+  const protocols::Asker developer{
+      {.name = "developer", .role = options_.developer_role, .developer = true}};
+  const protocols::Asker& asker = who == nullptr ? developer : *who;
+  const bool door = declared && !found->role.empty() && action == access::action::function_invoke;
+  if (asker.principal.developer && !door) return ok();
+  return parts_.guard.check(
+      {.principal = asker.principal.name,
+       .role = asker.principal.role,
+       .zone = asker.principal.zone,
+       .action = action,
+       .resource = declared ? std::string_view(found->options.name) : access::action::of_clients,
+       .purpose = asker.purpose,
+       .client = asker.client,
+       .trace = asker.trace},
+      declared ? found->zone : access::Zone::private_zone);
 }
 
 Result<void> ClientFunctions::deploy(const protocols::LambdaUnit& unit) {

@@ -31,7 +31,7 @@ class ClientFunctions {
  private:
   void declare(const FunctionDefinition& definition);
   protocols::LambdaHost host();
-  Result<void> permit(const access::Principal* who, std::string_view name);
+  Result<void> permit(const protocols::Asker* who, std::string_view action, std::string_view name);
   Result<void> deploy(const protocols::LambdaUnit& unit);
   void retire(std::string_view key);
 

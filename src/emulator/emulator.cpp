@@ -53,7 +53,8 @@ class Assembly final : public Emulator {
     gateway_->handle(request, std::move(respond));
   }
   void handle_inside(const http::Request& request, http::Responder respond) override {
-    const protocols::KmsAsker developer{{"developer", options_.developer_role}};
+    const protocols::Asker developer{
+        {.name = "developer", .role = options_.developer_role, .developer = true}};
     if (!http::is_foreign_page(request) && handle_service(request, respond, developer)) return;
     admin_->handle(request, std::move(respond));
   }
@@ -75,7 +76,7 @@ class Assembly final : public Emulator {
   Manifest manifest() const;
   Result<void> say_what_grows(bool known);
   bool handle_service(const http::Request& request, http::Responder& respond,
-                      const protocols::KmsAsker& who);
+                      const protocols::Asker& who);
   Result<void> open_keys();
   Result<void> open_audit();
   Result<void> open_queues();
@@ -162,11 +163,11 @@ Assembly::~Assembly() {
 
 // False: it is for none of the services; `respond` is as it was.
 bool Assembly::handle_service(const http::Request& request, http::Responder& respond,
-                              const protocols::KmsAsker& who) {
+                              const protocols::Asker& who) {
   if (protocols::Lambda::takes(request)) {
-    clients_->service().handle(request, std::move(respond), who.principal);
+    clients_->service().handle(request, std::move(respond), who);
   } else if (protocols::Sqs::takes(request)) {
-    sqs_->handle(request, std::move(respond));
+    sqs_->handle(request, std::move(respond), who);
   } else if (protocols::Kms::takes(request)) {
     key_service_->handle(request, std::move(respond), who);
   } else {
@@ -310,8 +311,10 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
   options_.surroundings.services = [this](const lambda::Caller& caller,
                                           const http::Request& request, http::Responder respond) {
     const stores::Asker& asker = caller.stores->asker();
-    const protocols::KmsAsker who{
-        {asker.name, asker.role, asker.zone}, caller.purpose, caller.client, caller.trace};
+    const protocols::Asker who{{asker.name, asker.role, asker.zone, asker.developer},
+                               caller.purpose,
+                               caller.client,
+                               caller.trace};
     if (handle_service(request, respond, who)) return;
     respond(http::problem(404,
                           "this port has the Runtime API and the service protocols; the "
@@ -322,14 +325,16 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
     data_->handle(std::move(caller), request, std::move(respond));
   };
   PORTEIRO_TRY(open_functions(registry));
-  sqs_ = std::make_unique<protocols::Sqs>(environment_, *journal_, telemetry_, *queues_,
-                                          options_.aws, options_.sqs);
+  sqs_ = std::make_unique<protocols::Sqs>(
+      protocols::Sqs::Parts{environment_, *journal_, telemetry_, *queues_, *guard_}, options_.aws,
+      options_.sqs);
   key_service_ = std::make_unique<protocols::Kms>(
       protocols::Kms::Parts{environment_, telemetry_, *kms_, *guard_}, options_.aws,
       protocols::KmsOptions{});
   clients_ = std::make_unique<ClientFunctions>(
       ClientFunctions::Parts{environment_, *journal_, telemetry_, *queues_,
-                             services_for({"function-of-a-client"}), *functions_, *guard_},
+                             services_for({.name = "function-of-a-client", .developer = true}),
+                             *functions_, *guard_},
       options_);
   admin_ = std::make_unique<admin::Admin>(
       telemetry_, *events_, *queues_,

@@ -22,7 +22,7 @@ bool Kms::takes(const http::Request& request) {
   return aws::scoped_service(request) == "kms";
 }
 
-void Kms::handle(const http::Request& request, http::Responder respond, const KmsAsker& who) {
+void Kms::handle(const http::Request& request, http::Responder respond, const Asker& who) {
   core_->handle(request, std::move(respond), who);
 }
 

@@ -44,8 +44,7 @@ bool Lambda::may_be_large(std::string_view target) {
          target.substr(11).starts_with("/functions");
 }
 
-void Lambda::handle(const http::Request& request, http::Responder respond,
-                    const access::Principal& who) {
+void Lambda::handle(const http::Request& request, http::Responder respond, const Asker& who) {
   core_->handle(request, std::move(respond), who);
 }
 

@@ -15,10 +15,8 @@ struct Sqs::Core : sqs::Service {
   using Service::Service;
 };
 
-Sqs::Sqs(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
-         queue::Queues& queues, AwsOptions aws, SqsOptions options)
-    : core_(std::make_shared<Core>(environment, journal, telemetry, queues, std::move(aws),
-                                   std::move(options))) {}
+Sqs::Sqs(Parts parts, AwsOptions aws, SqsOptions options)
+    : core_(std::make_shared<Core>(parts, std::move(aws), std::move(options))) {}
 
 Sqs::~Sqs() = default;
 
@@ -44,8 +42,8 @@ DeliveryText delivery_text(std::string_view queue, const queue::Delivery& delive
   return text;
 }
 
-void Sqs::handle(const http::Request& request, http::Responder respond) {
-  core_->handle(request, std::move(respond));
+void Sqs::handle(const http::Request& request, http::Responder respond, const Asker& who) {
+  core_->handle(request, std::move(respond), who);
 }
 
 void Sqs::stop() { core_->stop(); }

@@ -11,7 +11,7 @@ using namespace porteiro;
 
 // A service with one function and one queue.
 struct LambdaWorld {
-  LambdaWorld() : telemetry(world.scheduler, {}) {
+  LambdaWorld() : telemetry(world.scheduler, {}), guard({}, world.scheduler, telemetry) {
     journal = journal::open({}, world.environment, telemetry).value();
     queues = std::make_unique<queue::Queues>(world.environment, *journal, telemetry);
     catalogue = std::make_unique<lambda::Catalogue>(*journal, lambda::CatalogueLimits{});
@@ -21,13 +21,15 @@ struct LambdaWorld {
     protocols::LambdaHost host;
     host.deploy = [](const protocols::LambdaUnit&) -> Result<void> { return ok(); };
     host.retire = [](std::string_view) {};
-    host.permit = [](const access::Principal*, std::string_view) -> Result<void> { return ok(); };
+    host.permit = [](const protocols::Asker*, std::string_view, std::string_view) -> Result<void> {
+      return ok();
+    };
     host.free = [](std::string_view) { return std::size_t{1}; };
     host.invoke = [](std::string_view, std::shared_ptr<lambda::Direct> direct,
                      lambda::Completion done) { done(lambda::Reply{.body = direct->payload}); };
     service = std::make_unique<protocols::Lambda>(
         protocols::Lambda::Parts{world.environment, *journal, telemetry, *catalogue, *code, *queues,
-                                 mappings, std::move(host)},
+                                 mappings, guard, std::move(host)},
         protocols::AwsOptions{}, protocols::LambdaOptions{});
     PORTEIRO_ASSERT(journal->start().has_value());
     service->start([](const Result<void>&) {});
@@ -41,10 +43,9 @@ struct LambdaWorld {
   std::string send(std::string_view method, std::string_view target, std::string_view body) {
     const http::HeaderView headers[] = {{"Host", "localhost"}};
     std::string reply;
-    service->handle(
-        {method, target, headers, body, "fuzz"},
-        [&reply](http::Response response) { reply = std::move(response.body); },
-        access::Principal{"fuzz", ""});
+    service->handle({method, target, headers, body, "fuzz"},
+                    [&reply](http::Response response) { reply = std::move(response.body); },
+                    {{.name = "fuzz", .developer = true}});
     world.scheduler.run_for(std::chrono::seconds(1));
     return reply;
   }
@@ -55,6 +56,7 @@ struct LambdaWorld {
   };
   virtual_world::World world;
   telemetry::Telemetry telemetry;
+  access::Guard guard;
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<queue::Queues> queues;
   std::unique_ptr<lambda::Catalogue> catalogue;

@@ -12,14 +12,17 @@ namespace porteiro::fuzz {
 
 class SqsWorld {
  public:
-  SqsWorld() : telemetry_(world_.scheduler, {.records_max = 64}) {
+  SqsWorld()
+      : telemetry_(world_.scheduler, {.records_max = 64}),
+        guard_({}, world_.scheduler, telemetry_) {
     auto opened = journal::open({}, world_.environment, telemetry_);
     PORTEIRO_ASSERT(opened.has_value());
     journal_ = std::move(opened.value());
     queues_ = std::make_unique<queue::Queues>(world_.environment, *journal_, telemetry_);
     PORTEIRO_ASSERT(journal_->start().has_value());
-    sqs_ = std::make_unique<protocols::Sqs>(world_.environment, *journal_, telemetry_, *queues_,
-                                            protocols::AwsOptions{}, protocols::SqsOptions{});
+    sqs_ = std::make_unique<protocols::Sqs>(
+        protocols::Sqs::Parts{world_.environment, *journal_, telemetry_, *queues_, guard_},
+        protocols::AwsOptions{}, protocols::SqsOptions{});
     json("CreateQueue", R"({"QueueName":"dead"})");
     json("CreateQueue",
          R"({"QueueName":"q","Attributes":{"RedrivePolicy":"{\"deadLetterTargetArn)"
@@ -45,12 +48,13 @@ class SqsWorld {
     std::string text;
     const http::Request request{"POST", target, headers, body, "fuzz"};
     (void)protocols::Sqs::takes(request);
-    sqs_->handle(request, [&](http::Response response) {
+    const auto take = [&](http::Response response) {
       ++replies;
       const int status = response.status;
       PORTEIRO_ASSERT(status == 200 || status == 400 || status == 403 || status == 404);
       text = std::move(response.body);
-    });
+    };
+    sqs_->handle(request, take, {{.name = "fuzz", .developer = true}});
     world_.scheduler.run_for(std::chrono::seconds(21));  // Longer than any poll.
     PORTEIRO_ASSERT(replies == 1);
     PORTEIRO_ASSERT(sqs_->waiting() == 0);
@@ -67,6 +71,7 @@ class SqsWorld {
  private:
   virtual_world::World world_;
   telemetry::Telemetry telemetry_;
+  access::Guard guard_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<queue::Queues> queues_;
   std::unique_ptr<protocols::Sqs> sqs_;

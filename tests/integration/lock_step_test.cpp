@@ -33,7 +33,10 @@ exports.handler = async (event, context) => {
   console.error('api', process.env.AWS_LAMBDA_RUNTIME_API);
   switch (what) {
     case 'nest':  // Each waits for the next one, which is another worker.
-      if (n > 0) await call('/2015-03-31/functions/node/invocations', {}, { what, n: n - 1 });
+      if (n > 0) {
+        const inner = await call('/2015-03-31/functions/node/invocations', {}, { what, n: n - 1 });
+        if (JSON.parse(inner.body).n !== n - 1) throw new Error('the next one said ' + inner.body);
+      }
       return { statusCode: 200, body: JSON.stringify({ n }) };
     case 'letters': {  // Several at a time, and one who waits for them.
       const waiting = sqs('ReceiveMessage', { WaitTimeSeconds: 20 });
@@ -88,11 +91,15 @@ struct Folder {
                         {"body", {{"what", {{"type", "string"}}}, {"n", {{"type", "int"}}}}}});
     }
     const json model = {{"cold", "cold"}, {"warm", "warm"}};
+    const json rules = {{{"do", "queue:*"}, {"on", "letters"}},
+                        {{"do", "function:invoke"}, {"on", "node"}}};
     const json config = {
+        {"roles", {{"writer", {{"allow", rules}}}}},
         {"queues", {{"asked", {{"visibility", "60s"}}}, {"letters", json::object()}}},
         {"functions",
          {{"node",
            {{"runtime", "nodejs"},
+            {"role", "writer"},
             {"handler", "index.handler"},
             {"code", "node"},
             {"timeout", "22s"},

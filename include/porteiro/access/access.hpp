@@ -29,8 +29,17 @@ inline constexpr std::string_view store_erase = "store:erase";
 inline constexpr std::string_view store_changes = "store:changes";
 inline constexpr std::string_view kms_decrypt = "kms:Decrypt";  // Resources: "vault".
 inline constexpr std::string_view kms_generate = "kms:GenerateDataKey";
+inline constexpr std::string_view queue_send = "queue:send";        // Resources: "orders".
+inline constexpr std::string_view queue_receive = "queue:receive";  // And delete, and hide.
+inline constexpr std::string_view queue_describe = "queue:describe";
+inline constexpr std::string_view queue_manage = "queue:manage";
 inline constexpr std::string_view function_invoke = "function:invoke";  // Resources: "score".
+inline constexpr std::string_view function_manage = "function:manage";  // All but that.
+// What clients made has no name that may be told: it is reached by rules for all of a kind.
+inline constexpr std::string_view of_clients = "*";
 }  // namespace action
+
+using Context = std::map<std::string, std::string, std::less<>>;  // An encryption context.
 
 struct Rule {
   std::string action;    // "store:get", or "store:*" for all of the kind.
@@ -40,7 +49,7 @@ struct Rule {
   std::vector<std::string> fields{};
   std::vector<std::string> purposes{};  // What it may be for; empty: anything, or nothing said.
   // Of a key: pairs that the encryption context has to hold.
-  std::map<std::string, std::string, std::less<>> context{};
+  Context context{};
 };
 
 struct Role {
@@ -98,13 +107,17 @@ struct Right {
   Reason reason = Reason::no_role;   // Not allowed: why there are no rules.
   std::vector<const Rule*> rules{};  // The guard's.
   bool always() const;               // Allowed for any purpose, all fields, any context.
+  // Whether a rule fits a use for this purpose with this encryption context (null: none is known):
+  // allowed, purpose or context. Rules about fields fit none, since only stores have fields.
+  Reason fit(std::string_view purpose, const Context* context) const;
 };
 
 // Whoever acts: a function of the config or of a client, a client of the gateway, the developer.
 struct Principal {
-  std::string_view name;
-  std::string_view role;  // Empty: none.
+  std::string_view name{};
+  std::string_view role{};  // Empty: none.
   Zone zone = Zone::private_zone;
+  bool developer = false;  // Or what the developer made: a function of the Lambda service.
 };
 
 // A decision as it is told and audited. None of its texts is a client's: names are those of the
@@ -151,12 +164,10 @@ class Guard {
   Guard(std::vector<Role> roles, const Clock& clock, telemetry::Telemetry& telemetry,
         Layers layers = {});
 
-  // `resource` is a name of the config, never a client's text. Errors: denied; its text may go to
-  // anybody, since why is told only to the log and the recorder.
-  Result<void> check(const Principal& who, std::string_view action, std::string_view resource,
-                     Id trace);
-  // The same with what is known of the request in `asked`, which has no reason yet.
-  Result<void> check(Decision asked);
+  // `asked` has no reason yet; its resource, a name of the config or action::of_clients, never a
+  // client's text, stands in `of_resource`. Errors: denied; its text may go to anybody, since why
+  // is told only to the log and the recorder.
+  Result<void> check(const Decision& asked, Zone of_resource, const Context* context = nullptr);
   // The error for a denied principal, after telling of it and why.
   Error deny(Decision asked, Reason reason);
   // What the role allows; valid as long as the guard. Tells nothing.
@@ -169,7 +180,7 @@ class Guard {
   void denied(const Decision& decision);
   // Given every denial, from check() and denied(). Null: nobody keeps them. Borrowed.
   void record_with(Recorder* recorder) { recorder_ = recorder; }
-  // Only asks: nothing is told of a denial.
+  // Only asks, and of no purpose: nothing is told of a denial.
   Reason decide(const Principal& who, std::string_view action, std::string_view resource) const;
 
  private:

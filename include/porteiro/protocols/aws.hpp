@@ -1,8 +1,9 @@
-// What the services of AWS have in common: account, region, and who may sign requests.
+// What the services of AWS have in common: account, region, who may sign requests, and who asks.
 #pragma once
 #include <string>
 #include <vector>
 
+#include "porteiro/access/access.hpp"
 #include "porteiro/identity/sigv4.hpp"
 
 namespace porteiro::protocols {
@@ -14,6 +15,14 @@ struct AwsOptions {
   std::string region = "us-east-1";
   bool verify_signatures = false;         // Signature Version 4; else any credentials, or none.
   std::vector<Credential> credentials{};  // Used when signatures are verified.
+};
+
+// Whose port a request came to: the developer's, or that of a function's worker. Views, valid
+// during the call.
+struct Asker {
+  access::Principal principal;
+  std::string_view purpose{}, client{};  // Of the event that led to it; empty: none did.
+  Id trace{};
 };
 
 }  // namespace porteiro::protocols

@@ -16,13 +16,6 @@
 
 namespace porteiro::protocols {
 
-// Who asks, for the config's keys. Views, valid during the call.
-struct KmsAsker {
-  access::Principal principal;
-  std::string_view purpose{}, client{};  // Of the event that led to it; empty: none did.
-  Id trace{};
-};
-
 struct KmsOptions {
   std::size_t jobs_max = 1000;              // Work with pairs that waits or runs; ours.
   std::size_t making_max = 100;             // The same of making RSA pairs, which takes longer.
@@ -48,7 +41,7 @@ class Kms {
 
   // Answers everything, errors in the service's form. `who` counts for the config's keys; for
   // those of clients the access key of the request does.
-  void handle(const http::Request& request, http::Responder respond, const KmsAsker& who);
+  void handle(const http::Request& request, http::Responder respond, const Asker& who);
 
   // Of what clients made nothing is left; `done` when that is durable. Errors: unavailable.
   void reset(UniqueFunction<void(Result<void>)> done);

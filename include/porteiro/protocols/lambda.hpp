@@ -48,10 +48,12 @@ struct LambdaHost {
   // As Functions::invoke. Keys of the config's functions are their names.
   std::function<void(std::string_view key, std::shared_ptr<lambda::Direct>, lambda::Completion)>
       invoke;
-  // Whether this principal may have the function invoked. Mappings and destinations are asked for
-  // when they are set up, by who does so; destinations also at each use, when they are the
-  // developer's, whom the null pointer stands for. Errors: denied.
-  std::function<Result<void>(const access::Principal* who, std::string_view function)> permit;
+  // Whether who asks may do this (function:invoke, function:manage) with the function; empty: with
+  // all of them. Mappings and destinations are asked for when they are set up, by who does so;
+  // destinations also at each use, when they are the developer's, whom the null pointer stands for.
+  // Errors: denied.
+  std::function<Result<void>(const Asker* who, std::string_view action, std::string_view function)>
+      permit;
   // Invocations of it that could begin at once.
   std::function<std::size_t(std::string_view key)> free;
 };
@@ -66,6 +68,7 @@ class Lambda {
     lambda::CodeStore& code;
     queue::Queues& queues;  // Those of SQS.
     lambda::Mappings& mappings;
+    access::Guard& guard;  // For queues, as sources and destinations.
     LambdaHost host;
   };
   // Borrows the parts; they outlive it.
@@ -78,7 +81,7 @@ class Lambda {
   static bool may_be_large(std::string_view target);
 
   // Answers everything, errors in the service's form.
-  void handle(const http::Request& request, http::Responder respond, const access::Principal& who);
+  void handle(const http::Request& request, http::Responder respond, const Asker& who);
 
   // Once the journal has given the catalogue back: code is looked after, then functions are
   // deployed and mappings begin. Errors: unavailable (the disk).

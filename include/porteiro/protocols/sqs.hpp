@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "porteiro/access/access.hpp"
 #include "porteiro/base/environment.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/journal/journal.hpp"
@@ -35,17 +36,24 @@ DeliveryText delivery_text(std::string_view queue, const queue::Delivery& delive
 
 class Sqs {
  public:
-  // Borrows all but the options; they outlive it.
-  Sqs(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
-      queue::Queues& queues, AwsOptions aws, SqsOptions options);
+  struct Parts {
+    Environment& environment;
+    journal::Journal& journal;
+    telemetry::Telemetry& telemetry;
+    queue::Queues& queues;
+    access::Guard& guard;
+  };
+  // Borrows the parts; they outlive it.
+  Sqs(Parts parts, AwsOptions aws, SqsOptions options);
   ~Sqs();
 
   // True: the request is meant for SQS: an X-Amz-Target of AmazonSQS, a form with an Action, or
   // credentials scoped to sqs.
   static bool takes(const http::Request& request);
 
-  // Answers everything, errors in the protocol that was used.
-  void handle(const http::Request& request, http::Responder respond);
+  // Answers everything, errors in the protocol that was used. A function of the config does what
+  // its role allows on the queue, and what is denied is told to the guard.
+  void handle(const http::Request& request, http::Responder respond, const Asker& who);
 
   void stop();                  // Long polls end with nothing, now and from now on.
   void reset();                 // Cool-downs are forgotten, long polls end with nothing.

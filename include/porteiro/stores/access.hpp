@@ -22,6 +22,7 @@ struct Asker {
   std::string name;
   std::string role{};  // Empty: none, so that everything is denied.
   access::Zone zone = access::Zone::private_zone;
+  bool developer = false;  // As of access::Principal; means nothing to stores.
 };
 
 // What an access is for: of the event that led to it. Views, valid during the call.

@@ -4,6 +4,7 @@
 
 #include "porteiro/base/bytes.hpp"
 #include "protocols/aws/names.hpp"
+#include "protocols/aws/rights.hpp"
 #include "protocols/kms/actions.hpp"
 
 namespace porteiro::protocols::kms_api {
@@ -32,16 +33,6 @@ bool within(const EncryptionContext& part, const EncryptionContext& whole) {
     const auto found = whole.find(pair.first);
     return found != whole.end() && found->second == pair.second;
   });
-}
-
-// What a role's rule demands beside action and resource.
-bool rule_fits(const access::Rule& rule, std::string_view purpose,
-               const EncryptionContext* context) {
-  const auto& purposes = rule.purposes;
-  if (!purposes.empty() && std::find(purposes.begin(), purposes.end(), purpose) == purposes.end()) {
-    return false;
-  }
-  return rule.context.empty() || (context != nullptr && within(rule.context, *context));
 }
 
 // What a grant demands of the encryption context, where the operation knows one.
@@ -202,28 +193,9 @@ Failure Service::refused(Call& call, const Key& key, std::string_view operation)
 }
 
 Answer<void> Service::allow_by_role(Call& call, const Key& key, const Wanted& wanted) {
-  if (!parts.guard.layers().roles) return ok();
-  const KmsAsker& who = call.caller.who;
   const std::string action = "kms:" + std::string(wanted.operation);
-  const access::Right right = parts.guard.right(who.principal.role, action, key.name);
-  access::Reason reason = right.reason;
-  if (reason == access::Reason::allowed && who.principal.zone == access::Zone::public_zone) {
-    reason = access::Reason::zone;
-  }
-  const bool fits = std::any_of(right.rules.begin(), right.rules.end(), [&](const auto* rule) {
-    return rule_fits(*rule, who.purpose, wanted.context);
-  });
-  if (reason == access::Reason::allowed && !fits) reason = access::Reason::context;
-  if (reason == access::Reason::allowed) return ok();
-  static_cast<void>(parts.guard.deny({.principal = who.principal.name,
-                                      .role = who.principal.role,
-                                      .zone = who.principal.zone,
-                                      .action = action,
-                                      .resource = key.name,
-                                      .purpose = who.purpose,
-                                      .client = who.client,
-                                      .trace = who.trace},
-                                     reason));
+  const access::Decision asked = aws::asked_by(call.caller.who, action, key.name);
+  if (parts.guard.check(asked, access::Zone::private_zone, wanted.context)) return ok();
   return refused(call, key, wanted.operation);
 }
 
@@ -254,16 +226,10 @@ Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wante
       }
     }
   }
-  const KmsAsker& who = call.caller.who;
-  parts.guard.denied({.principal = who.principal.name,
-                      .role = who.principal.role,
-                      .zone = who.principal.zone,
-                      .action = action,
-                      .resource = "client-keys",
-                      .purpose = who.purpose,
-                      .client = who.client,
-                      .reason = "neither the key's policy nor a grant allows " + action,
-                      .trace = who.trace});
+  access::Decision denied = aws::asked_by(call.caller.who, action, "client-keys");
+  const std::string reason = "neither the key's policy nor a grant allows " + action;
+  denied.reason = reason;
+  parts.guard.denied(denied);
   return refused(call, key, wanted.operation);
 }
 

@@ -59,7 +59,7 @@ Service::Service(Kms::Parts parts_, AwsOptions aws_, KmsOptions options_)
                            "Requests to the KMS service, by action and error.");
 }
 
-Caller Service::caller_of(std::string_view key, const KmsAsker& who) const {
+Caller Service::caller_of(std::string_view key, const Asker& who) const {
   const bool plain = !key.empty() && key.size() <= 128 &&
                      key.find_first_not_of(
                          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -68,7 +68,7 @@ Caller Service::caller_of(std::string_view key, const KmsAsker& who) const {
   return {who, "arn:aws:iam::" + aws.account + ":user/" + std::string(key)};
 }
 
-void Service::handle(const http::Request& request, http::Responder respond, const KmsAsker& who) {
+void Service::handle(const http::Request& request, http::Responder respond, const Asker& who) {
   Pending pending{nullptr, std::move(respond), std::nullopt};
   const auto refuse = [&](Failure failure) {
     conclude(std::move(pending), {}, std::move(failure));

@@ -28,7 +28,7 @@ struct Action;
 
 // Who sent a request.
 struct Caller {
-  KmsAsker who;     // For the config's keys.
+  Asker who;        // For the config's keys.
   std::string arn;  // For clients' keys: a user named as the access key, or the root.
 };
 
@@ -86,7 +86,7 @@ class Service : public std::enable_shared_from_this<Service> {
  public:
   Service(Kms::Parts parts, AwsOptions aws, KmsOptions options);
 
-  void handle(const http::Request& request, http::Responder respond, const KmsAsker& who);
+  void handle(const http::Request& request, http::Responder respond, const Asker& who);
   void reset(UniqueFunction<void(Result<void>)> done);
   std::size_t waiting() const { return waiting_; }
 
@@ -190,7 +190,7 @@ class Service : public std::enable_shared_from_this<Service> {
   void send(Pending pending, const ErrorKind* kind, std::string body);
   void reply(Pending pending, const ErrorKind* kind, std::string body);
   void count(const Action* action, const ErrorKind* error);
-  Caller caller_of(std::string_view access_key, const KmsAsker& who) const;
+  Caller caller_of(std::string_view access_key, const Asker& who) const;
   Answer<void> allow_by_role(Call& call, const Key& key, const Wanted& wanted);
   Failure refused(Call& call, const Key& key, std::string_view operation);
 

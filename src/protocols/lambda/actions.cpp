@@ -10,9 +10,10 @@ namespace {
 
 // Dates are left out: a path means the same under all of them.
 constexpr Action actions[] = {
-    {"Invoke", "POST", "functions/*/invocations", invoke, Body::raw, true},
+    {"Invoke", "POST", "functions/*/invocations", invoke, Body::raw, true,
+     access::action::function_invoke},
     {"InvokeWithResponseStream", "POST", "functions/*/response-streaming-invocations",
-     invoke_with_response_stream, Body::raw, true},
+     invoke_with_response_stream, Body::raw, true, access::action::function_invoke},
     {"CreateFunction", "POST", "functions", create_function, Body::with_zip, true},
     {"ListFunctions", "GET", "functions", list_functions},
     {"GetFunction", "GET", "functions/*", get_function},

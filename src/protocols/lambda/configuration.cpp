@@ -141,13 +141,14 @@ Answer<void> check_target(const Call& call, std::string_view text, std::string_v
       return wrong("The " + std::string(member) + " " + std::string(text) +
                    " is a FIFO queue: events go to standard queues only.");
     }
+    PORTEIRO_TRY(service.permit_queue(call.who, access::action::queue_send, arn->resource));
     if (service.parts.queues.find(arn->resource) != nullptr) return ok();
     return wrong("The queue of " + std::string(member) + " does not exist: " + std::string(text));
   }
   if (ours && arn->service == "lambda") {
     PORTEIRO_TRY(const Reference reference, parse_reference(text, {}, service.aws));
     if (service.parts.catalogue.find(reference.name) != nullptr) {
-      return service.permit(&call.who, reference.name);
+      return service.permit(call.who, access::action::function_invoke, reference.name);
     }
     return wrong("The function of " + std::string(member) +
                  " does not exist: " + std::string(text));

@@ -74,7 +74,7 @@ Answer<void> take_function(Call& call, lambda::CatalogueMapping& mapping) {
   PORTEIRO_TRY(const Reference reference, parse_reference(*name, {}, call.service.aws));
   PORTEIRO_TRY(const lambda::CatalogueFunction* function, call.service.function_of(reference));
   PORTEIRO_TRY(call.service.version_of(*function, reference));
-  PORTEIRO_TRY(call.service.permit(&call.who, function->name));
+  PORTEIRO_TRY(call.service.permit(call.who, access::action::function_invoke, function->name));
   mapping.function = reference.name;
   mapping.qualifier = reference.qualifier;
   return ok();
@@ -122,7 +122,8 @@ Answer<void> take_mapping(Call& call, lambda::CatalogueMapping& mapping, bool fi
   return ok();
 }
 
-Answer<const queue::Queue*> queue_of(const Service& service, const std::string& text) {
+Answer<const queue::Queue*> queue_of(const Call& call, const std::string& text) {
+  const Service& service = call.service;
   const auto arn = aws::parse_arn(text);
   if (!arn || arn->service != "sqs") {
     return wrong("Unrecognized event source: " + text +
@@ -135,6 +136,7 @@ Answer<const queue::Queue*> queue_of(const Service& service, const std::string& 
                  " belongs to routes of the gateway, whose clients wait for the replies: its "
                  "messages go to the functions of the routes only.");
   }
+  PORTEIRO_TRY(service.permit_queue(call.who, access::action::queue_receive, arn->resource));
   const queue::Queue* const queue = service.parts.queues.find(arn->resource);
   if (queue == nullptr) {
     return wrong(
@@ -185,7 +187,7 @@ Answer<Output> create_mapping(Call& call) {
   const Text source = call.in.text("EventSourceArn", 1024);
   if (call.in.failure()) return *call.in.failure();
   if (!source) return wrong("EventSourceArn is missing: only queues of SQS can be sources here.");
-  PORTEIRO_TRY(const queue::Queue* queue, queue_of(service, *source));
+  PORTEIRO_TRY(const queue::Queue* queue, queue_of(call, *source));
   lambda::CatalogueMapping mapping;
   mapping.id = service.new_id();
   mapping.queue_arn = *source;
@@ -218,6 +220,7 @@ Answer<Output> update_mapping(Call& call) {
   const bool fifo = arn && arn->resource.ends_with(".fifo");
   PORTEIRO_TRY(take_mapping(call, mapping, fifo));
   if (arn) {
+    PORTEIRO_TRY(service.permit_queue(call.who, access::action::queue_receive, arn->resource));
     const queue::Queue* const queue = service.parts.queues.find(arn->resource);
     const bool known = service.parts.catalogue.find(mapping.function) != nullptr;
     if (queue != nullptr && known) {

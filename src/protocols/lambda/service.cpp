@@ -7,6 +7,7 @@
 #include "porteiro/base/json_scan.hpp"
 #include "protocols/aws/digest.hpp"
 #include "protocols/aws/names.hpp"
+#include "protocols/aws/rights.hpp"
 #include "protocols/aws/sigv4.hpp"
 #include "protocols/aws/text.hpp"
 
@@ -156,8 +157,7 @@ Answer<const lambda::Version*> Service::version_of(const lambda::CatalogueFuncti
 
 // ---- requests ----
 
-void Service::handle(const http::Request& request, http::Responder respond,
-                     const access::Principal& who) {
+void Service::handle(const http::Request& request, http::Responder respond, const Asker& who) {
   if (request.path().starts_with(code_path)) {
     if (serve_code(request, respond)) return;
     return refuse(nullptr, {&no_access, "The link is not good, or no longer."}, std::move(respond));
@@ -175,6 +175,9 @@ void Service::handle(const http::Request& request, http::Responder respond,
   }
   Call call{*this, request, who,    *action, std::move(names), Reader(json::object()),
             {},    false,   respond};
+  if (const auto permitted = permit_action(call); !permitted) {
+    return refuse(action, permitted.error(), std::move(respond));
+  }
   if (const auto good = read(request, call); !good) {
     return refuse(action, good.error(), std::move(respond));
   }
@@ -244,11 +247,29 @@ bool Service::serve_code(const http::Request& request, http::Responder& respond)
   return true;
 }
 
-Answer<void> Service::permit(const access::Principal* who, const std::string& function) const {
-  if (parts.host.permit(who, function)) return ok();
+Answer<void> Service::permit(const Asker& who, std::string_view action,
+                             std::string_view function) const {
+  if (parts.host.permit(&who, action, function)) return ok();
+  const bool invokes = action == access::action::function_invoke;
   return Failure{&no_access,
-                 "You are not authorized to perform: lambda:InvokeFunction on resource: " +
-                     function_arn(aws, function, {})};
+                 "You are not authorized to perform: " +
+                     std::string(invokes ? "lambda:InvokeFunction" : action) +
+                     " on resource: " + function_arn(aws, function.empty() ? "*" : function)};
+}
+
+Answer<void> Service::permit_queue(const Asker& who, std::string_view action,
+                                   std::string_view queue) const {
+  const Result<void> allowed = aws::check_queue(parts.guard, parts.queues, who, action, queue);
+  if (allowed) return ok();
+  return Failure{&no_access, allowed.error().detail};
+}
+
+// On the function in its path, if there is one.
+Answer<void> Service::permit_action(const Call& call) const {
+  if (!call.action.path.starts_with("functions/")) return permit(call.who, call.action.right, {});
+  const auto reference = reference_of(call);
+  if (!reference && call.who.principal.developer) return ok();  // Told by the action.
+  return permit(call.who, call.action.right, reference ? reference.value().name : std::string());
 }
 
 // ---- answers ----

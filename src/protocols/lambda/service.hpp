@@ -22,7 +22,7 @@ struct Action;
 struct Call {
   Service& service;
   const http::Request& request;
-  const access::Principal& who;
+  const Asker& who;
   const Action& action;
   std::vector<std::string> names;  // What stands in the path's places, decoded.
   Reader in;                       // The body's object; empty where the body is no object.
@@ -49,6 +49,7 @@ struct Action {
   Answer<Output> (*run)(Call&);
   Body body = Body::none;
   bool writes = false;  // Refused while the journal is full.
+  std::string_view right = access::action::function_manage;
 };
 // Null: no such path, or it knows another method. Fills `names`.
 const Action* find_action(std::string_view method, std::string_view path,
@@ -58,7 +59,7 @@ class Service : public std::enable_shared_from_this<Service> {
  public:
   Service(Lambda::Parts parts, AwsOptions aws, LambdaOptions options);
 
-  void handle(const http::Request& request, http::Responder respond, const access::Principal& who);
+  void handle(const http::Request& request, http::Responder respond, const Asker& who);
   void start(UniqueFunction<void(Result<void>)> done);
   void stop() { async.stop(); }
   void reset();
@@ -73,8 +74,10 @@ class Service : public std::enable_shared_from_this<Service> {
   // The version that a qualifier means now; an alias with weights may give one or the other.
   Answer<const lambda::Version*> version_of(const lambda::CatalogueFunction& function,
                                             const Reference& reference, bool weighted = false);
-  // Null: the developer. Errors: no_access, with nothing in its text that only the log may say.
-  Answer<void> permit(const access::Principal* who, const std::string& function) const;
+  // Errors of both: no_access, with nothing in its text that only the log may say.
+  Answer<void> permit(const Asker& who, std::string_view action, std::string_view function) const;
+  Answer<void> permit_queue(const Asker& who, std::string_view action,
+                            std::string_view queue) const;
 
   // Later answers: take the responder, then finish with it.
   struct Pending {
@@ -110,6 +113,7 @@ class Service : public std::enable_shared_from_this<Service> {
   lambda::AsyncInvocations async;
 
  private:
+  Answer<void> permit_action(const Call& call) const;
   Answer<void> read(const http::Request& request, Call& call) const;
   bool serve_code(const http::Request& request, http::Responder& respond);
   void answer(const Action& action, Output output, http::Responder respond);

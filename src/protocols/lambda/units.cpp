@@ -124,7 +124,7 @@ Result<void> Service::send_to(std::string_view text, std::string body,
   if (!reference || parts.catalogue.find(reference.value().name) == nullptr) {
     return error(Errc::not_found, "the function does not exist any more");
   }
-  PORTEIRO_TRY(parts.host.permit(nullptr, reference.value().name));
+  PORTEIRO_TRY(parts.host.permit(nullptr, access::action::function_invoke, reference.value().name));
   PORTEIRO_TRY(async.submit(reference.value().name, reference.value().qualifier, new_id(),
                             std::move(body), {}));
   return porteiro::ok();

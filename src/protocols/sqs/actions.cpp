@@ -3,31 +3,33 @@
 namespace porteiro::protocols::sqs {
 namespace {
 
+using namespace access::action;
+
 // The frequent ones first.
 constexpr Action all_actions[] = {
-    {"SendMessage", send_message, true, true},
-    {"ReceiveMessage", receive_message, true, true},
-    {"DeleteMessage", delete_message, false, true},
-    {"SendMessageBatch", send_message_batch, true, true},
-    {"DeleteMessageBatch", delete_message_batch, true, true},
-    {"ChangeMessageVisibility", change_message_visibility, false, true},
-    {"ChangeMessageVisibilityBatch", change_message_visibility_batch, true, true},
-    {"GetQueueUrl", get_queue_url, true, false},
-    {"GetQueueAttributes", get_queue_attributes, true, false},
-    {"SetQueueAttributes", set_queue_attributes, false, true},
-    {"CreateQueue", create_queue, true, true},
-    {"DeleteQueue", delete_queue, false, true},
-    {"PurgeQueue", purge_queue, false, true},
-    {"ListQueues", list_queues, true, false},
-    {"ListDeadLetterSourceQueues", list_dead_letter_source_queues, true, false},
-    {"TagQueue", tag_queue, false, true},
-    {"UntagQueue", untag_queue, false, true},
-    {"ListQueueTags", list_queue_tags, true, false},
-    {"AddPermission", add_permission, false, true},
-    {"RemovePermission", remove_permission, false, true},
-    {"StartMessageMoveTask", start_message_move_task, true, true},
-    {"CancelMessageMoveTask", cancel_message_move_task, true, true},
-    {"ListMessageMoveTasks", list_message_move_tasks, true, false},
+    {"SendMessage", send_message, true, true, queue_send},
+    {"ReceiveMessage", receive_message, true, true, queue_receive},
+    {"DeleteMessage", delete_message, false, true, queue_receive},
+    {"SendMessageBatch", send_message_batch, true, true, queue_send},
+    {"DeleteMessageBatch", delete_message_batch, true, true, queue_receive},
+    {"ChangeMessageVisibility", change_message_visibility, false, true, queue_receive},
+    {"ChangeMessageVisibilityBatch", change_message_visibility_batch, true, true, queue_receive},
+    {"GetQueueUrl", get_queue_url, true, false, queue_describe},
+    {"GetQueueAttributes", get_queue_attributes, true, false, queue_describe},
+    {"SetQueueAttributes", set_queue_attributes, false, true, queue_manage},
+    {"CreateQueue", create_queue, true, true, queue_manage},
+    {"DeleteQueue", delete_queue, false, true, queue_manage},
+    {"PurgeQueue", purge_queue, false, true, queue_manage},
+    {"ListQueues", list_queues, true, false, queue_describe},
+    {"ListDeadLetterSourceQueues", list_dead_letter_source_queues, true, false, queue_describe},
+    {"TagQueue", tag_queue, false, true, queue_manage},
+    {"UntagQueue", untag_queue, false, true, queue_manage},
+    {"ListQueueTags", list_queue_tags, true, false, queue_describe},
+    {"AddPermission", add_permission, false, true, queue_manage},
+    {"RemovePermission", remove_permission, false, true, queue_manage},
+    {"StartMessageMoveTask", start_message_move_task, true, true, queue_manage},
+    {"CancelMessageMoveTask", cancel_message_move_task, true, true, queue_manage},
+    {"ListMessageMoveTasks", list_message_move_tasks, true, false, queue_describe},
 };
 static_assert(std::size(all_actions) == actions_count);
 

@@ -15,12 +15,14 @@ Failure no_queue_for(std::string_view parameter) {
                             " parameter doesn't exist."};
 }
 
-Answer<std::string> queue_of_arn(Call& call, std::string_view arn, std::string_view parameter) {
+Answer<std::string> queue_of_arn(const Call& call, std::string_view arn, std::string_view right,
+                                 std::string_view parameter) {
   if (!arn.starts_with("arn:")) {
     return aws::invalid("You must use this format to specify the " + std::string(parameter) +
                         ": arn:<partition>:<service>:<region>:<account-id>:<resource-id>");
   }
   const std::string_view name = call.service.name_of_arn(arn);
+  PORTEIRO_TRY(call.service.allow(call, right, name));
   if (name.empty() || call.service.queues.find(name) == nullptr) return no_queue_for(parameter);
   return std::string(name);
 }
@@ -110,10 +112,12 @@ Answer<Done> start_message_move_task(Call& call) {
   Service& service = call.service;
   const Input& in = call.in;
   if (!in.source_arn) return aws::missing("SourceArn");
-  PORTEIRO_TRY(const std::string source, queue_of_arn(call, *in.source_arn, "SourceArn"));
+  PORTEIRO_TRY(const std::string source,
+               queue_of_arn(call, *in.source_arn, call.action.right, "SourceArn"));
   std::string destination;
   if (in.destination_arn) {
-    PORTEIRO_TRY(destination, queue_of_arn(call, *in.destination_arn, "DestinationArn"));
+    PORTEIRO_TRY(destination, queue_of_arn(call, *in.destination_arn, access::action::queue_send,
+                                           "DestinationArn"));
   }
   const std::int64_t per_second = in.per_second_max.value_or(1);
   if (per_second < 1 || per_second > per_second_max) {
@@ -141,7 +145,8 @@ Answer<Done> cancel_message_move_task(Call& call) {
   if (!call.in.task_handle) return aws::missing("TaskHandle");
   const auto handle = parse_task_handle(*call.in.task_handle);
   if (!handle) return aws::invalid("Value for parameter TaskHandle is invalid.");
-  PORTEIRO_TRY(const std::string source, queue_of_arn(call, handle->source_arn, "SourceArn"));
+  PORTEIRO_TRY(const std::string source,
+               queue_of_arn(call, handle->source_arn, call.action.right, "SourceArn"));
   const queue::MoveTask* const task = call.service.queues.find_move(handle->task);
   if (task == nullptr || task->source != source) {
     return Failure{&no_resource, "Task does not exist."};
@@ -159,7 +164,8 @@ Answer<Done> cancel_message_move_task(Call& call) {
 Answer<Done> list_message_move_tasks(Call& call) {
   const Input& in = call.in;
   if (!in.source_arn) return aws::missing("SourceArn");
-  PORTEIRO_TRY(const std::string source, queue_of_arn(call, *in.source_arn, "SourceArn"));
+  PORTEIRO_TRY(const std::string source,
+               queue_of_arn(call, *in.source_arn, call.action.right, "SourceArn"));
   const std::int64_t most = in.results_max.value_or(1);
   if (most < 1 || most > tasks_listed_max) {
     return aws::bad_value(std::to_string(most), "MaxResults", "Must be between 1 and 10.");

@@ -4,6 +4,7 @@
 #include "porteiro/base/bytes.hpp"
 #include "protocols/sqs/actions.hpp"
 #include "protocols/sqs/attributes.hpp"
+#include "protocols/sqs/redrive.hpp"
 #include "protocols/sqs/tags.hpp"
 
 namespace porteiro::protocols::sqs {
@@ -34,6 +35,17 @@ Answer<void> check_name(std::string_view name, bool fifo) {
   return aws::invalid(
       "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
       "length");
+}
+
+// Who makes a queue give up its messages to another one sends them there.
+Answer<void> allow_dead_letters(const Call& call) {
+  for (const auto& [name, value] : call.in.attributes) {
+    if (name != "RedrivePolicy") continue;
+    PORTEIRO_TRY(const Redrive redrive, parse_redrive_policy(call.service, value));
+    if (redrive.dead_letter_queue.empty()) continue;
+    PORTEIRO_TRY(call.service.allow(call, access::action::queue_send, redrive.dead_letter_queue));
+  }
+  return ok();
 }
 
 // A queue of that name is there: it is the one that is asked for, unless an attribute differs.
@@ -97,6 +109,8 @@ Answer<Done> create_queue(Call& call) {
   Service& service = call.service;
   if (!call.in.queue_name || call.in.queue_name->empty()) return aws::missing("QueueName");
   const std::string_view name = *call.in.queue_name;
+  PORTEIRO_TRY(service.allow(call, call.action.right, name));
+  PORTEIRO_TRY(allow_dead_letters(call));
   if (const queue::Queue* queue = service.queues.find(name)) return take_existing(call, *queue);
   queue::Options options;
   options.name = name;
@@ -162,6 +176,7 @@ Answer<Done> list_queues(Call& call) {
   std::erase_if(names, [prefix = call.in.prefix.value_or("")](const std::string& name) {
     return !name.starts_with(prefix);
   });
+  call.service.keep_seen(call, names);
   PORTEIRO_TRY(const Page page, page_of(std::move(names), call.in));
   write_page(call, page, "QueueUrls");
   return Done{};
@@ -169,8 +184,9 @@ Answer<Done> list_queues(Call& call) {
 
 Answer<Done> list_dead_letter_source_queues(Call& call) {
   PORTEIRO_TRY(const queue::Queue* queue, call.service.queue_of(call));
-  PORTEIRO_TRY(const Page page,
-               page_of(call.service.queues.sources_of(queue->options().name), call.in));
+  std::vector<std::string> sources = call.service.queues.sources_of(queue->options().name);
+  call.service.keep_seen(call, sources);
+  PORTEIRO_TRY(const Page page, page_of(std::move(sources), call.in));
   if (page.names.empty() && !call.out.xml()) {  // The member is required, if only in this action.
     call.out.open_list("queueUrls");
     call.out.close_list();
@@ -207,6 +223,7 @@ Answer<Done> get_queue_attributes(Call& call) {
 Answer<Done> set_queue_attributes(Call& call) {
   PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   if (call.in.attributes.empty()) return aws::missing("Attribute.Name");
+  PORTEIRO_TRY(allow_dead_letters(call));
   queue::Options options = queue->options();
   PORTEIRO_TRY(apply_attributes(call.service, call.in.attributes, false, options));
   return configure(*queue, std::move(options));

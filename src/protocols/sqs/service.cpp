@@ -5,6 +5,7 @@
 
 #include "porteiro/base/bytes.hpp"
 #include "protocols/aws/names.hpp"
+#include "protocols/aws/rights.hpp"
 #include "protocols/aws/sigv4.hpp"
 #include "protocols/aws/text.hpp"
 
@@ -93,17 +94,16 @@ Failure failure_of(const Error& error) {
   return {&aws::internal_failure, std::move(text)};
 }
 
-Service::Service(Environment& environment_, journal::Journal& journal,
-                 telemetry::Telemetry& telemetry, queue::Queues& queues_, AwsOptions aws_,
-                 SqsOptions options_)
-    : environment(environment_),
-      queues(queues_),
+Service::Service(const Sqs::Parts& parts, AwsOptions aws_, SqsOptions options_)
+    : environment(parts.environment),
+      queues(parts.queues),
       aws(std::move(aws_)),
       options(std::move(options_)),
-      journal_(journal),
-      telemetry_(telemetry),
-      request_ids_(seed_of(environment_.entropy)),
-      counts_(telemetry, "porteiro_sqs_requests_total", actions_count + 1) {
+      journal_(parts.journal),
+      telemetry_(parts.telemetry),
+      guard_(parts.guard),
+      request_ids_(seed_of(parts.environment.entropy)),
+      counts_(parts.telemetry, "porteiro_sqs_requests_total", actions_count + 1) {
   telemetry_.describe("porteiro_sqs_requests_total", "Requests to SQS, by action and error code.");
 }
 
@@ -133,7 +133,20 @@ std::string Service::url_of(const http::Request& request, std::string_view name)
   return url.append("/").append(name);
 }
 
+Answer<void> Service::allow(const Call& call, std::string_view right, std::string_view queue) {
+  const Result<void> allowed = aws::check_queue(guard_, queues, call.who, right, queue);
+  if (allowed) return ok();
+  return Failure{&aws::access_denied, allowed.error().detail};
+}
+
+void Service::keep_seen(const Call& call, std::vector<std::string>& names) const {
+  std::erase_if(names, [&](const std::string& name) {
+    return !aws::sees_queue(guard_, queues, call.who, name);
+  });
+}
+
 Answer<queue::Queue*> Service::queue_named(const Call& call, std::string_view name) {
+  PORTEIRO_TRY(allow(call, call.action.right, name));
   if (queue::Queue* const queue = queues.find(name)) return queue;
   return absent(call.out.xml());
 }
@@ -198,13 +211,13 @@ Answer<Done> Service::run(Call& call) {
   return call.action.run(call);
 }
 
-void Service::handle(const http::Request& request, http::Responder respond) {
-  serve(request, std::move(respond));
+void Service::handle(const http::Request& request, http::Responder respond, const Asker& who) {
+  serve(request, std::move(respond), who);
   input_.clear();
   form_.release();
 }
 
-void Service::serve(const http::Request& request, http::Responder respond) {
+void Service::serve(const http::Request& request, http::Responder respond, const Asker& who) {
   const bool json = !request.header("X-Amz-Target").empty() ||
                     aws::starts_like(request.header("Content-Type"), "application/x-amz-json");
   if (request.method != "GET" && request.method != "POST") {
@@ -221,7 +234,7 @@ void Service::serve(const http::Request& request, http::Responder respond) {
   std::string body;
   body.reserve(reply_reserve);
   aws::Writer out(body, !json);
-  Call call{*this, request, *action.value(), input_, out, respond};
+  Call call{*this, request, who, *action.value(), input_, out, respond};
   open_reply(out, call.action);
   const Answer<Done> done = run(call);
   if (!done) return refuse(&call.action, !json, done.error(), std::move(respond));

@@ -26,6 +26,7 @@ struct Action;
 struct Call {
   Service& service;
   const http::Request& request;
+  const Asker& who;
   const Action& action;
   Input& in;
   aws::Writer& out;
@@ -40,8 +41,9 @@ struct Done {
 struct Action {
   std::string_view name;
   Answer<Done> (*run)(Call&);
-  bool has_result;  // Else XML has no result element and JSON no body.
-  bool writes;      // Refused while the journal is full.
+  bool has_result;         // Else XML has no result element and JSON no body.
+  bool writes;             // Refused while the journal is full.
+  std::string_view right;  // What has to be allowed on the queue that it names.
 };
 const Action* find_action(std::string_view name);  // Null: SQS has no such action.
 std::size_t number_of(const Action& action);       // From 0, below actions_count.
@@ -49,17 +51,19 @@ inline constexpr std::size_t actions_count = 23;
 
 class Service : public std::enable_shared_from_this<Service> {
  public:
-  Service(Environment& environment, journal::Journal& journal, telemetry::Telemetry& telemetry,
-          queue::Queues& queues, AwsOptions aws, SqsOptions options);
+  Service(const Sqs::Parts& parts, AwsOptions aws, SqsOptions options);
 
-  void handle(const http::Request& request, http::Responder respond);
+  void handle(const http::Request& request, http::Responder respond, const Asker& who);
   void stop();
   void reset();
   std::size_t waiting() const { return polls_.size() + durable_waits_; }
 
-  // The queue a request names by its URL, or, in the Query protocol, by its path.
+  // The queue a request names by its URL, or, in the Query protocol, by its path; if who asks has
+  // the action's right on it.
   Answer<queue::Queue*> queue_of(const Call& call);
   Answer<queue::Queue*> queue_named(const Call& call, std::string_view name);
+  Answer<void> allow(const Call& call, std::string_view right, std::string_view queue);
+  void keep_seen(const Call& call, std::vector<std::string>& queues) const;  // By who asks.
   std::string arn_of(std::string_view name) const;
   // The name of the queue of this account and region; empty: the ARN is of something else.
   std::string_view name_of_arn(std::string_view arn) const;
@@ -91,7 +95,7 @@ class Service : public std::enable_shared_from_this<Service> {
     bool xml = false;
   };
 
-  void serve(const http::Request& request, http::Responder respond);
+  void serve(const http::Request& request, http::Responder respond, const Asker& who);
   Answer<const Action*> read(const http::Request& request, bool json);
   Answer<Done> run(Call& call);
   void answer(const Action& action, bool xml, std::string body, journal::Sequence sequence,
@@ -104,6 +108,7 @@ class Service : public std::enable_shared_from_this<Service> {
 
   journal::Journal& journal_;
   telemetry::Telemetry& telemetry_;
+  access::Guard& guard_;
   Random request_ids_;  // Ids of requests guard nothing; a fast generator does.
   aws::Form form_;
   Input input_;

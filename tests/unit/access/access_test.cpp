@@ -15,6 +15,16 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Bench {
+  Result<void> ask(const Principal& who, std::string_view action, std::string_view resource,
+                   Id trace = {}) {
+    return guard.check({.principal = who.name,
+                        .role = who.role,
+                        .zone = who.zone,
+                        .action = action,
+                        .resource = resource,
+                        .trace = trace},
+                       Zone::data_zone);
+  }
   std::vector<std::string> notes() const {
     std::vector<std::string> out;
     telemetry.read(0, [&](const telemetry::Record& record) {
@@ -73,10 +83,9 @@ TEST_CASE("access: the default is deny; a star alone allows everything") {
 
 TEST_CASE("access: a denial is a record, a counter and a line, with all that is known") {
   Bench b;
-  CHECK(b.guard.check({"score", "reader"}, action::store_get, "B/profile", {}).has_value());
+  CHECK(b.ask({"score", "reader"}, action::store_get, "B/profile").has_value());
   CHECK(b.denials().empty());
-  const Result<void> denied =
-      b.guard.check({"score", "reader"}, action::store_put, "B/profile", Id{1, 2});
+  const Result<void> denied = b.ask({"score", "reader"}, action::store_put, "B/profile", Id{1, 2});
   REQUIRE_FALSE(denied.has_value());
   CHECK(denied.error().code == Errc::denied);
   CHECK(denied.error().detail == "this is not allowed; the log says why");
@@ -105,7 +114,7 @@ TEST_CASE("access: what is switched off is told by the names of the config") {
 TEST_CASE("access: the reasons are told apart") {
   Bench b;
   const auto why = [&](const Principal& who, std::string_view resource) {
-    CHECK_FALSE(b.guard.check(who, action::store_get, resource, {}).has_value());
+    CHECK_FALSE(b.ask(who, action::store_get, resource).has_value());
     return b.notes().back();
   };
   const auto has = [](const std::string& text, const char* part) {
@@ -120,7 +129,9 @@ TEST_CASE("access: the reasons are told apart") {
 TEST_CASE("access: with the layer off everything is allowed") {
   Bench b;
   Guard open{{}, b.world.scheduler, b.telemetry, {.roles = false}};
-  CHECK(open.check({"f", ""}, action::store_erase, "A/person", {}).has_value());
+  CHECK(open.check({.principal = "f", .action = action::store_erase, .resource = "A/person"},
+                   Zone::data_zone)
+            .has_value());
   CHECK(open.right("", action::store_erase, "A/person").always());
   CHECK(b.denials().empty());
 }
@@ -155,15 +166,53 @@ TEST_CASE("access: a right is the rules that fit, and is unconditional only with
   CHECK(guard.right("x", action::store_put, "A/person").reason == Reason::no_role);
 }
 
+TEST_CASE("access: a rule fits with its purpose, its context, and from a zone that reaches it") {
+  Bench b;
+  Guard guard{{{"r",
+                {{"queue:send", "orders", {}, {"sale"}},
+                 {"kms:Decrypt", "vault", {}, {}, {{"event", "x"}}},
+                 {"store:get", "A/person", {"name"}}}}},
+              b.world.scheduler,
+              b.telemetry};
+  const auto why = [&](const Decision& asked, const Context* context = nullptr) -> std::string {
+    if (guard.check(asked, Zone::private_zone, context)) return "allowed";
+    return b.notes().back();
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    CAPTURE(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  Decision asked{.principal = "f", .role = "r", .action = action::queue_send, .resource = "orders"};
+  has(why(asked), "give its route a \"purpose\" that the role r allows");
+  asked.purpose = "theft";
+  has(why(asked), "does not allow it for the purpose theft");
+  asked.purpose = "sale";
+  CHECK(why(asked) == "allowed");
+  asked.zone = Zone::public_zone;
+  has(why(asked), "it stands in the zone public");
+  asked.zone = Zone::private_zone;
+
+  asked.action = action::kms_decrypt;
+  asked.resource = "vault";
+  const Context wrong{{"event", "y"}}, right{{"event", "x"}, {"more", "z"}};
+  has(why(asked), "does not allow that encryption context");
+  has(why(asked, &wrong), "does not allow that encryption context");
+  CHECK(why(asked, &right) == "allowed");
+
+  asked.action = action::store_get;  // Fields are for those to look at who have them.
+  asked.resource = "A/person";
+  CHECK(why(asked) != "allowed");
+}
+
 TEST_CASE("access: a flood of denials is counted, and logged up to a bound") {
   Bench b;
   for (int i = 0; i < 50; ++i) {
-    CHECK_FALSE(b.guard.check({"f", ""}, action::store_get, "B/profile", {}).has_value());
+    CHECK_FALSE(b.ask({"f", ""}, action::store_get, "B/profile").has_value());
   }
   CHECK(b.denials().size() == 50);
   CHECK(b.notes().size() == Guard::notes_per_second_max);
   b.world.scheduler.run_for(1s);
-  CHECK_FALSE(b.guard.check({"f", ""}, action::store_get, "B/profile", {}).has_value());
+  CHECK_FALSE(b.ask({"f", ""}, action::store_get, "B/profile").has_value());
   REQUIRE(b.notes().size() == Guard::notes_per_second_max + 1);
   CHECK(b.notes().back().ends_with("; 30 other denials were not logged"));
 }

@@ -53,16 +53,16 @@ inline std::string form_of(const Pairs& pairs) {
 class Client {
  public:
   explicit Client(SqsOptions options = {}, AwsOptions aws = {},
-                  std::vector<queue::Options> declared = {})
-      : telemetry(world.scheduler, {}) {
+                  std::vector<queue::Options> declared = {}, std::vector<access::Role> roles = {})
+      : telemetry(world.scheduler, {}), guard(std::move(roles), world.scheduler, telemetry) {
     auto opened = journal::open({}, world.environment, telemetry);
     REQUIRE(opened.has_value());
     journal = std::move(opened.value());
     queues = std::make_unique<queue::Queues>(world.environment, *journal, telemetry);
     for (queue::Options& one : declared) REQUIRE(queues->declare(std::move(one)).has_value());
     REQUIRE(journal->start().has_value());
-    sqs = std::make_unique<Sqs>(world.environment, *journal, telemetry, *queues, std::move(aws),
-                                std::move(options));
+    sqs = std::make_unique<Sqs>(Sqs::Parts{world.environment, *journal, telemetry, *queues, guard},
+                                std::move(aws), std::move(options));
   }
 
   // The reply comes when the loop has run.
@@ -70,10 +70,13 @@ class Client {
                                               const Headers& headers, std::string_view body) {
     auto reply = std::make_shared<std::optional<Reply>>();
     const http::Request request{method, target, headers, body, "simulation"};
-    sqs->handle(request, [reply](http::Response response) {
-      REQUIRE_FALSE(reply->has_value());
-      *reply = Reply{response.status, response.content_type, response.body, response.headers};
-    });
+    sqs->handle(
+        request,
+        [reply](http::Response response) {
+          REQUIRE_FALSE(reply->has_value());
+          *reply = Reply{response.status, response.content_type, response.body, response.headers};
+        },
+        who);
     return reply;
   }
   Reply finish(const std::shared_ptr<std::optional<Reply>>& reply) {
@@ -128,6 +131,8 @@ class Client {
 
   virtual_world::World world;
   telemetry::Telemetry telemetry;
+  access::Guard guard;
+  Asker who{{.name = "developer", .developer = true}};
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<queue::Queues> queues;
   std::unique_ptr<Sqs> sqs;

@@ -53,7 +53,8 @@ class LambdaClient {
   explicit LambdaClient(Setup setup)
       : files(setup.disk),
         environment{world.scheduler, world.offload, world.entropy, world.random, files},
-        telemetry(world.scheduler, {}) {
+        telemetry(world.scheduler, {}),
+        guard({}, world.scheduler, telemetry) {
     journal::Options options;
     if (setup.kept) options.directory = "/data/journal";
     journal = journal::open(options, environment, telemetry).value();
@@ -68,7 +69,7 @@ class LambdaClient {
         environment, lambda::CodeStoreOptions{.directory = "/data/code"},
         [this](std::string_view sha256) { return catalogue->refers(sha256); });
     service = std::make_unique<Lambda>(Lambda::Parts{environment, *journal, telemetry, *catalogue,
-                                                     *code, *queues, mappings, host()},
+                                                     *code, *queues, mappings, guard, host()},
                                        setup.aws, setup.options);
     REQUIRE(journal->start().has_value());
     bool ready = false;
@@ -92,7 +93,7 @@ class LambdaClient {
           REQUIRE_FALSE(reply->has_value());
           *reply = Reply{response.status, response.content_type, response.body, response.headers};
         },
-        access::Principal{"caller", "some-role"});
+        who);
     settle();
     return reply;
   }
@@ -163,6 +164,8 @@ class LambdaClient {
   virtual_world::MemoryFiles files;
   Environment environment;
   telemetry::Telemetry telemetry;
+  access::Guard guard;
+  Asker who{{.name = "caller", .role = "some-role", .developer = true}};
   std::unique_ptr<journal::Journal> journal;
   std::unique_ptr<queue::Queues> queues;
   std::unique_ptr<lambda::Catalogue> catalogue;
@@ -190,9 +193,11 @@ class LambdaClient {
                          lambda::Completion done) {
       invocations.push_back({std::string(key), std::move(direct), std::move(done)});
     };
-    host.permit = [this](const access::Principal* who, std::string_view function) -> Result<void> {
-      if (!forbidden.contains(std::string(function))) return porteiro::ok();
-      asked_by.emplace_back(who == nullptr ? "nobody" : who->name);
+    host.permit = [this](const Asker* asker, std::string_view action,
+                         std::string_view function) -> Result<void> {
+      const bool invokes = action == access::action::function_invoke;
+      if (!invokes || !forbidden.contains(std::string(function))) return porteiro::ok();
+      asked_by.emplace_back(asker == nullptr ? "nobody" : asker->principal.name);
       return error(Errc::denied, "the log says why");
     };
     host.free = [this](std::string_view) { return free; };

@@ -253,12 +253,14 @@ TEST_CASE(
   queue::Options options;
   options.name = "orders";
   REQUIRE(queues.declare(options).has_value());
-  Sqs sqs(world.environment, journal, telemetry, queues, {}, {});
+  access::Guard guard({}, world.scheduler, telemetry);
+  Sqs sqs({world.environment, journal, telemetry, queues, guard}, {}, {});
   std::vector<http::Response> replies;
   const Headers headers{{"X-Amz-Target", "AmazonSQS.SendMessage"}};
   const auto send = [&] {
     sqs.handle(request_of("POST", "/", headers, R"({"QueueUrl":"orders","MessageBody":"m"})"),
-               [&replies](http::Response response) { replies.push_back(std::move(response)); });
+               [&replies](http::Response response) { replies.push_back(std::move(response)); },
+               {{.name = "developer", .developer = true}});
   };
   send();
   send();
