@@ -16,6 +16,10 @@ Error gone() {
 // A record that was put back from a copy: for its readers it is erased.
 Error destroyed() { return error(Errc::not_found, "the record's data subject was erased"); }
 
+Error being_erased() {
+  return error(Errc::unavailable, "the record's data subject is being erased; try again");
+}
+
 // Splits a key in two halves, and puts the two together again: either half alone says nothing.
 kms::Secret joined(const kms::Secret& one, const kms::Secret& other) {
   std::string bytes(one.view());
@@ -186,6 +190,8 @@ void SubjectKeys::claim(const std::string& subject, const Plan& plan, Id trace, 
                     done = std::move(done)](Result<SharedKey> key) mutable {
     if (key) return done(Claim{std::move(key).value(), nullptr});
     if (key.error().code != Errc::not_found) return done(key.error());
+    // An erasure stands behind this write by now, and what is pending belongs to those behind it.
+    if (destroying_.contains(subject)) return done(being_erased());
     if (!joined_pending(subject, done)) make(subject, plan, trace, true, std::move(done));
   };
   if (const auto branch = branch_keys_.cached(wrapped.value().branch)) {

@@ -172,6 +172,33 @@ TEST_CASE("store erasure: a copy of the records, put back beside today's keys, s
   }
 }
 
+// The key that the copy's record names is found to be destroyed while the erasure waits.
+TEST_CASE("store erasure: a write before it takes no key of the writes behind it") {
+  Erasing f("sqlite");
+  f.fill(cpf_a, 1);
+  f.store.reset();
+  fs::copy(f.directory + "/stores", f.directory + "/backup", fs::copy_options::recursive);
+  f.again("sqlite");
+  REQUIRE(f.erase_person(cpf_a).has_value());
+  f.store.reset();
+  fs::remove_all(f.directory + "/stores");
+  fs::rename(f.directory + "/backup", f.directory + "/stores");
+  f.again("sqlite");
+  json first = ana(), last = ana();
+  first["segment"] = "first";
+  last["segment"] = "last";
+  const auto before = f.begin(write::Put{"person", first});
+  std::optional<Result<std::vector<Erasure>>> erased;
+  f.store->erase_subject("cpf", f.token(cpf_a), Id{},
+                         [&](auto result) { erased.emplace(std::move(result)); });
+  REQUIRE(f.put("person", last).has_value());
+  CHECK(errc_of(**before) == Errc::unavailable);
+  REQUIRE(erased.has_value());
+  CHECK(erased->has_value());
+  f.again("sqlite");
+  CHECK(f.read("person", cpf_a)["segment"] == "last");
+}
+
 TEST_CASE("store erasure: it takes its place among the writes") {
   Erasing f("memory", false);
   f.fill(cpf_a, 1);
