@@ -14,20 +14,21 @@ bool fits(std::string_view pattern, std::string_view text) {
   return text.starts_with(pattern);
 }
 
-// Whether the context has all pairs that a rule asks for.
-bool holds(const Context* context, const Context& wanted) {
-  if (wanted.empty()) return true;
-  return context != nullptr && std::all_of(wanted.begin(), wanted.end(), [&](const auto& pair) {
-           const auto found = context->find(pair.first);
-           return found != context->end() && found->second == pair.second;
-         });
-}
-
 // Why, and what to write into the config if it should not be so. For the log and the audit log.
 std::string explanation(const Decision& asked, Reason reason) {
   const std::string role(asked.role), resource(asked.resource), purpose(asked.purpose);
-  const std::string rule =
-      "{ \"do\": \"" + std::string(asked.action) + "\", \"on\": \"" + resource + "\" }";
+  const bool of_clients = resource == action::of_clients;
+  // Of the key service's actions, those on clients' keys are allowed all at once.
+  const bool all_of_kms = of_clients && asked.action.starts_with("kms:");
+  const std::string rule = "{ \"do\": \"" + std::string(all_of_kms ? "kms:*" : asked.action) +
+                           "\", \"on\": \"" + resource + "\" }";
+  // What clients made, all at once, is seldom what is meant.
+  const std::string add =
+      of_clients
+          ? "the configuration declares nothing of that name: correct the name, or declare it and "
+            "allow that; " +
+                rule + " allows all, those of clients included"
+          : "add " + rule + " to it";
   switch (reason) {
     case Reason::allowed:
       return {};
@@ -36,10 +37,9 @@ std::string explanation(const Decision& asked, Reason reason) {
              "\"developer\": {\"role\": …}), with " +
              rule + " among what the role allows";
     case Reason::action:
-      return "its role " + role + " does not allow that action; add " + rule + " to it";
+      return "its role " + role + " does not allow that action; " + add;
     case Reason::resource:
-      return "its role " + role + " allows that action on other resources only; add " + rule +
-             " to it";
+      return "its role " + role + " allows that action on other resources only; " + add;
     case Reason::zone:
       return "it stands in the zone " + std::string(to_string(asked.zone)) +
              ", from which that cannot be reached";
@@ -64,6 +64,14 @@ std::string explanation(const Decision& asked, Reason reason) {
 }
 
 }  // namespace
+
+bool holds(const Context* context, const Context& pairs) {
+  if (pairs.empty()) return true;
+  return context != nullptr && std::all_of(pairs.begin(), pairs.end(), [&](const auto& pair) {
+           const auto found = context->find(pair.first);
+           return found != context->end() && found->second == pair.second;
+         });
+}
 
 std::string_view to_string(Zone zone) {
   constexpr std::array<std::string_view, 3> names{"public", "private", "data"};
@@ -138,13 +146,12 @@ Guard::Guard(std::vector<Role> roles, const Clock& clock, telemetry::Telemetry& 
   }
 }
 
-// What a role allows on conditions (a purpose, fields, a context) is not allowed here, since nobody
-// looks at them.
-Reason Guard::decide(const Principal& who, std::string_view action,
-                     std::string_view resource) const {
-  const Right found = right(who.role, action, resource);
-  if (found.reason != Reason::allowed || found.always()) return found.reason;
-  return Reason::context;
+Reason Guard::decide(const Decision& asked, Zone of_resource, const Context* context) const {
+  if (!layers_.roles) return Reason::allowed;
+  const Right found = right(asked.role, asked.action, asked.resource);
+  if (found.reason != Reason::allowed) return found.reason;
+  if (!reaches(asked.zone, of_resource)) return Reason::zone;
+  return found.fit(asked.purpose, context);
 }
 
 Right Guard::right(std::string_view role, std::string_view action,
@@ -161,11 +168,7 @@ Right Guard::right(std::string_view role, std::string_view action,
 }
 
 Result<void> Guard::check(const Decision& asked, Zone of_resource, const Context* context) {
-  if (!layers_.roles) return ok();
-  const Right found = right(asked.role, asked.action, asked.resource);
-  Reason reason = found.reason;
-  if (reason == Reason::allowed && !reaches(asked.zone, of_resource)) reason = Reason::zone;
-  if (reason == Reason::allowed) reason = found.fit(asked.purpose, context);
+  const Reason reason = decide(asked, of_resource, context);
   if (reason == Reason::allowed) return ok();
   return deny(asked, reason);
 }

@@ -86,25 +86,21 @@ protocols::LambdaHost ClientFunctions::host() {
 // All else the developer may do: what the config declares is not changed here anyway.
 Result<void> ClientFunctions::permit(const protocols::Asker* who, std::string_view action,
                                      std::string_view name) {
+  const protocols::Asker developer{
+      {.name = "developer", .role = options_.developer_role, .developer = true}};
+  const protocols::Asker& asker = who == nullptr ? developer : *who;
+  const bool manages = action != access::action::function_invoke;
+  if (asker.principal.developer && manages) return ok();
   const auto found =
       std::find_if(options_.functions.begin(), options_.functions.end(),
                    [&](const FunctionDefinition& each) { return each.options.name == name; });
   const bool declared = found != options_.functions.end();
-  const protocols::Asker developer{
-      {.name = "developer", .role = options_.developer_role, .developer = true}};
-  const protocols::Asker& asker = who == nullptr ? developer : *who;
-  const bool door = declared && !found->role.empty() && action == access::action::function_invoke;
-  if (asker.principal.developer && !door) return ok();
-  return parts_.guard.check(
-      {.principal = asker.principal.name,
-       .role = asker.principal.role,
-       .zone = asker.principal.zone,
-       .action = action,
-       .resource = declared ? std::string_view(found->options.name) : access::action::of_clients,
-       .purpose = asker.purpose,
-       .client = asker.client,
-       .trace = asker.trace},
-      declared ? found->zone : access::Zone::private_zone);
+  if (asker.principal.developer && (!declared || found->role.empty())) return ok();
+  if (!declared) {
+    return parts_.guard.check(asked_by(asker, action, access::action::of_clients),
+                              access::Zone::private_zone);
+  }
+  return parts_.guard.check(asked_by(asker, action, found->options.name), found->zone);
 }
 
 Result<void> ClientFunctions::deploy(const protocols::LambdaUnit& unit) {

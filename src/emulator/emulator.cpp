@@ -314,7 +314,8 @@ Result<void> Assembly::open(const lambda::Registry& registry) {
     const protocols::Asker who{{asker.name, asker.role, asker.zone, asker.developer},
                                caller.purpose,
                                caller.client,
-                               caller.trace};
+                               caller.trace,
+                               caller.masked};
     if (handle_service(request, respond, who)) return;
     respond(http::problem(404,
                           "this port has the Runtime API and the service protocols; the "

@@ -436,7 +436,7 @@ Result<Options> Reader::read() {
   PORTEIRO_TRY(read_tokens());
   PORTEIRO_TRY(read_stores());
   PORTEIRO_TRY(read_queues());
-  options_.roles = read_roles(config_.at("roles"));
+  PORTEIRO_TRY(options_.roles, read_roles(config_));
   options_.functions = read_functions(
       config_.at("functions"), directory_,
       [this](const json& object, const char* name) { return call_latency(object, name); });

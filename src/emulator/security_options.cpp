@@ -16,11 +16,45 @@ access::Zone zone_of(std::string_view name) {
   return Zone::data_zone;
 }
 
-std::vector<access::Role> read_roles(const json& roles) {
+namespace {
+
+// What the actions of a kind are done on. The schema has seen that the name is that of something.
+Result<void> check_resource(const json& config, std::string_view kind, const std::string& name,
+                            const std::string& at) {
+  if (name == access::action::of_clients) return ok();
+  const bool collection = name.find('/') != std::string::npos;
+  const char* const member = kind == "kms" ? "keys" : kind == "queue" ? "queues" : "functions";
+  if (kind == "store" ? collection : !collection && config.at(member).contains(name)) return ok();
+  return error(Errc::invalid,
+               "\"" + name + "\" is no " + (kind == "store" ? "collection" : "name of /") +
+                   (kind == "store" ? "" : member) + ", which the action is done on",
+               at + "/on");
+}
+
+// No rule may say what nobody looks at.
+Result<void> check_rule(const json& config, const json& rule, const std::string& at) {
+  const auto& action = rule.at("do").get_ref<const std::string&>();
+  const std::string kind = action.substr(0, action.find(':'));
+  PORTEIRO_TRY(check_resource(config, kind, rule.at("on").get<std::string>(), at));
+  for (const auto& [member, of] : {std::pair("fields", "store"), std::pair("context", "kms")}) {
+    if (!rule.contains(member) || kind == of) continue;
+    return error(Errc::invalid,
+                 "means nothing for the action " + action + ": only those of " + of + " have it",
+                 at + "/" + member);
+  }
+  return ok();
+}
+
+}  // namespace
+
+Result<std::vector<access::Role>> read_roles(const json& config) {
   std::vector<access::Role> out;
-  for (const auto& [name, described] : roles.items()) {
+  for (const auto& [name, described] : config.at("roles").items()) {
     access::Role role{name, {}};
     for (const json& rule : described.at("allow")) {
+      PORTEIRO_TRY(check_rule(
+          config, rule,
+          config::below("/roles", name) + "/allow/" + std::to_string(role.rules.size())));
       access::Rule read{rule.at("do").get<std::string>(), rule.at("on").get<std::string>()};
       if (const auto fields = rule.find("fields"); fields != rule.end()) {
         read.fields = fields->get<std::vector<std::string>>();

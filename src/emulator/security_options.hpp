@@ -8,7 +8,7 @@
 namespace porteiro::emulator {
 
 access::Zone zone_of(std::string_view name);  // "public", "private", "data".
-std::vector<access::Role> read_roles(const nlohmann::json& roles);
+Result<std::vector<access::Role>> read_roles(const nlohmann::json& config);
 
 // Fills in the layers and the developer's role. `config` is valid.
 void read_security(const nlohmann::json& config, Options& options);

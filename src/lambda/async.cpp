@@ -30,6 +30,7 @@ struct Ticket {
   Id request{};
   Time accepted{};
   std::uint32_t failures = 0;
+  Behalf behalf{};
 };
 
 std::string to_text(const Ticket& ticket) {
@@ -37,7 +38,10 @@ std::string to_text(const Ticket& ticket) {
               {"context", ticket.context},
               {"request", to_text(ticket.request)},
               {"accepted", ticket.accepted.time_since_epoch().count()},
-              {"failures", ticket.failures}}
+              {"failures", ticket.failures},
+              {"purpose", ticket.behalf.purpose},
+              {"client", ticket.behalf.client},
+              {"masked", ticket.behalf.masked}}
       .dump();
 }
 
@@ -53,6 +57,8 @@ Ticket ticket_of(const queue::Message& message) {
   ticket.request = parse_id(from.value("request", "")).value_or(Id{});
   ticket.accepted = Time(Duration(from.value("accepted", std::int64_t{0})));
   ticket.failures = from.value("failures", 0u);
+  ticket.behalf = {from.value("purpose", ""), from.value("client", ""),
+                   from.value("masked", false)};
   return ticket;
 }
 
@@ -264,6 +270,7 @@ void AsyncInvocations::State::run(const std::string& function, queue::Delivery d
   direct->payload = delivery.message.body;
   direct->client_context = ticket.context;
   direct->qualifier = ticket.qualifier;
+  direct->behalf = ticket.behalf;
   run->queue_made = find(function)->created();
   run->delivery = std::move(delivery);
   run->ticket = std::move(ticket);
@@ -400,11 +407,15 @@ AsyncInvocations::~AsyncInvocations() {
 
 Result<journal::Sequence> AsyncInvocations::submit(std::string_view function,
                                                    std::string_view qualifier, Id request,
-                                                   std::string payload,
-                                                   std::string client_context) {
+                                                   std::string payload, std::string client_context,
+                                                   Behalf behalf) {
   PORTEIRO_TRY(queue::Queue * queue, state_->queue_for(function));
-  Ticket ticket{std::string(qualifier), std::move(client_context), request,
-                state_->environment.scheduler.now(), 0};
+  Ticket ticket{std::string(qualifier),
+                std::move(client_context),
+                request,
+                state_->environment.scheduler.now(),
+                0,
+                std::move(behalf)};
   PORTEIRO_TRY(const queue::Sent sent,
                queue->send(request_of(std::move(payload), ticket, Duration::zero())));
   return sent.sequence;

@@ -50,9 +50,14 @@ struct Functions::State {
   }
   // A function outside gets the payload itself.
   events::Event event_of(const Direct& direct, bool outside) {
-    if (!outside) {
-      if (auto event = unverified(direct.payload)) return std::move(*event);
-    }
+    auto given = outside ? std::nullopt : unverified(direct.payload);
+    events::Event event = given ? std::move(*given) : invoked(direct, outside);
+    event.purpose = direct.behalf.purpose;
+    event.principal = direct.behalf.client;
+    event.masked = event.masked || direct.behalf.masked;
+    return event;
+  }
+  events::Event invoked(const Direct& direct, bool outside) {
     events::Event event;
     event.id = make_id(shared.environment.entropy);
     event.source = "/porteiro/lambda";

@@ -36,6 +36,7 @@ bool Lambda::takes(const http::Request& request) {
   if (path.size() > 11 && path[0] == '/' && is_date(path.substr(1, 10)) && path[11] == '/') {
     return true;
   }
+  if (!request.header("X-Amz-Target").empty()) return false;  // Of those that speak AWS JSON.
   return aws::scoped_service(request) == "lambda";
 }
 

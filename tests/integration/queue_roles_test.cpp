@@ -56,6 +56,7 @@ struct Taken {
                       {"stranger", json::object()},
                       {"outsider", {{"role", "all"}, {"zone", "public"}}},
                       {"helper", json::object()},
+                      {"keeper", {{"role", "keeper"}}},
                       {"vault", {{"role", "all"}}}};
     json routes = json::array();
     for (auto& [name, function] : functions.items()) {
@@ -71,7 +72,10 @@ struct Taken {
                         {{"do", "function:invoke"}, {"on", "helper"}}};
     const json all = {{{"do", "queue:*"}, {"on", "*"}}, {{"do", "function:*"}, {"on", "*"}}};
     const json config = {
-        {"roles", {{"clerk", {{"allow", clerk}}}, {"all", {{"allow", all}}}}},
+        {"roles",
+         {{"clerk", {{"allow", clerk}}},
+          {"keeper", {{"allow", {{{"do", "function:manage"}, {"on", "helper"}}}}}},
+          {"all", {{"allow", all}}}}},
         {"queues",
          {{"asked", json::object()}, {"notices", json::object()}, {"payments", json::object()}}},
         {"functions", functions},
@@ -172,10 +176,28 @@ TEST_CASE("queue roles: without a role, or in the public zone, a worker uses not
       invoke("vault"),    invoke("helper"), lambda("GET", functions_path)};
   for (const char* function : {"stranger", "outsider"}) {
     CAPTURE(function);
-    for (const json& status : taken.done(function, calls)) CHECK(status == 403);
+    const json statuses = taken.done(function, calls);
+    REQUIRE(statuses.size() == calls.size());
+    for (const json& status : statuses) CHECK(status == 403);
   }
   CHECK(taken.depth("notices") == 0);
   CHECK(taken.depth("made") == 0);
+}
+
+TEST_CASE("queue roles: who manages one function sees and changes no other") {
+  Taken taken;
+  const std::string functions = functions_path + std::string("/");
+  const json calls = {lambda("GET", functions + "helper"),
+                      lambda("GET", functions + "vault"),
+                      lambda("GET", functions_path),
+                      lambda("GET", mappings_path),
+                      lambda("POST", functions_path, {{"FunctionName", "mine"}}),
+                      invoke("helper")};
+  CHECK(taken.done("keeper", calls) == json({200, 403, 403, 403, 403, 403}));
+  // A rule for all reaches the doors, too, from the zone that they stand in.
+  const json all = {lambda("GET", functions_path), invoke("helper"), send_to("made")};
+  CHECK(taken.done("vault", all) == json({200, 200, 200}));
+  CHECK(taken.depth("made") == 1);
 }
 
 }  // namespace porteiro::integration

@@ -41,6 +41,9 @@ inline constexpr std::string_view of_clients = "*";
 
 using Context = std::map<std::string, std::string, std::less<>>;  // An encryption context.
 
+// Whether the context (null: there is none) has all these pairs.
+bool holds(const Context* context, const Context& pairs);
+
 struct Rule {
   std::string action;    // "store:get", or "store:*" for all of the kind.
   std::string resource;  // "B/profile", "B/*" for all below, or "*" for all.
@@ -81,7 +84,7 @@ struct Layers {
   bool client_auth = true;  // The gateway's: who a client is, and its scopes.
   bool envelopes = true;    // Events are signed, and verified before a function sees them.
   bool sealing = true;      // Restricted bodies are sealed before they are an event.
-  bool roles = true;        // Zones, roles and purposes of functions, at stores and keys.
+  bool roles = true;        // Zones, roles and purposes, at all that functions reach.
   bool boxes = true;        // Protected fields are sealed in the stores.
   bool audit = true;        // Access to audited stores is recorded.
   bool masking = true;      // Of values in replies whose reader may not have them whole.
@@ -180,8 +183,8 @@ class Guard {
   void denied(const Decision& decision);
   // Given every denial, from check() and denied(). Null: nobody keeps them. Borrowed.
   void record_with(Recorder* recorder) { recorder_ = recorder; }
-  // Only asks, and of no purpose: nothing is told of a denial.
-  Reason decide(const Principal& who, std::string_view action, std::string_view resource) const;
+  // Only asks: nothing is told of a denial.
+  Reason decide(const Decision& asked, Zone of_resource, const Context* context = nullptr) const;
 
  private:
   void note(std::string text, Id trace);

@@ -24,7 +24,7 @@ namespace porteiro::emulator {
 
 struct FunctionDefinition {
   lambda::FunctionOptions options;
-  std::string role{};  // What it may do with the stores and the keys; empty: nothing.
+  std::string role{};  // What it may do beside its own work; empty: nothing.
   access::Zone zone = access::Zone::private_zone;
   std::string with{};                                 // JSON text, for one in this process. Or:
   std::optional<lambda::ExternalOptions> external{};  // One that runs outside.

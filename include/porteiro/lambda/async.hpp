@@ -54,7 +54,8 @@ class AsyncInvocations {
 
   // Acknowledge once the journal is durable up to the sequence. Errors: limit_exceeded.
   Result<journal::Sequence> submit(std::string_view function, std::string_view qualifier,
-                                   Id request, std::string payload, std::string client_context);
+                                   Id request, std::string payload, std::string client_context,
+                                   Behalf behalf);
 
   void start();                          // What a restart gave back runs from now on.
   void drop(std::string_view function);  // It is gone, with its events.

@@ -38,12 +38,19 @@ struct Reply {
 
 // What only an invocation by the Lambda service has: what it brings, and what it wants to know
 // beside the reply, which is set when it ends.
+// For whom a function invokes another one, as its own events say.
+struct Behalf {
+  std::string purpose{}, client{};
+  bool masked = false;
+};
+
 struct Direct {
   Id request{};                    // What the invocation is called; zero: that is left open.
   std::string qualifier{};         // The version or alias that was asked for; empty: none was.
   std::string payload{};           // JSON.
   std::string client_context{};    // JSON; empty: none.
   std::string cognito_identity{};  // Likewise.
+  Behalf behalf{};                 // Becomes the event's.
   std::string error{};     // A failure as AWS's object {"errorType":…}; empty: there is none.
   std::string log_tail{};  // The last 4 KiB of what a function outside wrote, masked.
 };

@@ -23,6 +23,9 @@ struct Asker {
   access::Principal principal;
   std::string_view purpose{}, client{};  // Of the event that led to it; empty: none did.
   Id trace{};
+  bool masked = false;  // That client may not see protected values whole.
 };
+// As the guard wants it.
+access::Decision asked_by(const Asker& who, std::string_view action, std::string_view resource);
 
 }  // namespace porteiro::protocols

@@ -3,7 +3,20 @@
 #include <algorithm>
 #include <array>
 
-namespace porteiro::protocols::aws {
+namespace porteiro::protocols {
+
+access::Decision asked_by(const Asker& who, std::string_view action, std::string_view resource) {
+  return {.principal = who.principal.name,
+          .role = who.principal.role,
+          .zone = who.principal.zone,
+          .action = action,
+          .resource = resource,
+          .purpose = who.purpose,
+          .client = who.client,
+          .trace = who.trace};
+}
+
+namespace aws {
 namespace {
 
 // Queues stand in the private zone.
@@ -17,17 +30,6 @@ std::string_view told_name(queue::Queues& queues, std::string_view name) {
 
 }  // namespace
 
-access::Decision asked_by(const Asker& who, std::string_view action, std::string_view resource) {
-  return {.principal = who.principal.name,
-          .role = who.principal.role,
-          .zone = who.principal.zone,
-          .action = action,
-          .resource = resource,
-          .purpose = who.purpose,
-          .client = who.client,
-          .trace = who.trace};
-}
-
 Result<void> check_queue(access::Guard& guard, queue::Queues& queues, const Asker& who,
                          std::string_view action, std::string_view name) {
   if (who.principal.developer) return ok();
@@ -38,15 +40,13 @@ Result<void> check_queue(access::Guard& guard, queue::Queues& queues, const Aske
 bool sees_queue(const access::Guard& guard, queue::Queues& queues, const Asker& who,
                 std::string_view name) {
   using namespace access::action;
-  if (who.principal.developer || !guard.layers().roles) return true;
-  if (!access::reaches(who.principal.zone, queues_zone)) return false;
+  if (who.principal.developer) return true;
   constexpr std::array actions{queue_send, queue_receive, queue_describe, queue_manage};
   const std::string_view told = told_name(queues, name);
   return std::any_of(actions.begin(), actions.end(), [&](std::string_view action) {
-    const access::Right right = guard.right(who.principal.role, action, told);
-    return right.reason == access::Reason::allowed &&
-           right.fit(who.purpose, nullptr) == access::Reason::allowed;
+    return guard.decide(asked_by(who, action, told), queues_zone) == access::Reason::allowed;
   });
 }
 
-}  // namespace porteiro::protocols::aws
+}  // namespace aws
+}  // namespace porteiro::protocols

@@ -8,9 +8,6 @@
 
 namespace porteiro::protocols::aws {
 
-// As the guard wants it.
-access::Decision asked_by(const Asker& who, std::string_view action, std::string_view resource);
-
 // Whether there is a queue of that name makes no difference to a denial. Errors: denied, told to
 // the guard.
 Result<void> check_queue(access::Guard& guard, queue::Queues& queues, const Asker& who,

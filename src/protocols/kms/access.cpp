@@ -28,18 +28,11 @@ bool grantee_is(std::string_view grantee, const Service& service, const Caller& 
   return grantee == caller.arn || grantee == service.root_arn() || grantee == service.aws.account;
 }
 
-bool within(const EncryptionContext& part, const EncryptionContext& whole) {
-  return std::all_of(part.begin(), part.end(), [&](const auto& pair) {
-    const auto found = whole.find(pair.first);
-    return found != whole.end() && found->second == pair.second;
-  });
-}
-
 // What a grant demands of the encryption context, where the operation knows one.
 bool meets(const kms::Grant& grant, const EncryptionContext* context) {
   if (context == nullptr) return true;
   if (grant.has_equals && grant.equals != *context) return false;
-  return !grant.has_subset || within(grant.subset, *context);
+  return !grant.has_subset || access::holds(context, grant.subset);
 }
 
 bool begins(std::string_view name, std::string_view prefix) {
@@ -194,9 +187,18 @@ Failure Service::refused(Call& call, const Key& key, std::string_view operation)
 
 Answer<void> Service::allow_by_role(Call& call, const Key& key, const Wanted& wanted) {
   const std::string action = "kms:" + std::string(wanted.operation);
-  const access::Decision asked = aws::asked_by(call.caller.who, action, key.name);
+  const access::Decision asked = asked_by(call.caller.who, action, key.name);
   if (parts.guard.check(asked, access::Zone::private_zone, wanted.context)) return ok();
   return refused(call, key, wanted.operation);
+}
+
+Answer<void> Service::allow_clients_keys(Call& call) {
+  if (call.caller.who.principal.developer) return ok();
+  const std::string action = "kms:" + std::string(call.action.name);
+  const auto asked = asked_by(call.caller.who, action, access::action::of_clients);
+  if (parts.guard.check(asked, access::Zone::private_zone)) return ok();
+  return Failure{&no_access, "User: " + call.caller.arn + " is not authorized to perform: " +
+                                 action + " because no role allows the action"};
 }
 
 Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wanted& wanted) {
@@ -209,6 +211,7 @@ Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wante
     }
     return nullptr;
   }
+  PORTEIRO_TRY(allow_clients_keys(call));
   PORTEIRO_TRY(check_grant_tokens(call));
   const std::string action = "kms:" + std::string(wanted.operation);
   Verdict verdict = Verdict::yes;
@@ -226,7 +229,7 @@ Answer<const kms::Grant*> Service::allow(Call& call, const Key& key, const Wante
       }
     }
   }
-  access::Decision denied = aws::asked_by(call.caller.who, action, "client-keys");
+  access::Decision denied = asked_by(call.caller.who, action, "client-keys");
   const std::string reason = "neither the key's policy nor a grant allows " + action;
   denied.reason = reason;
   parts.guard.denied(denied);
@@ -251,9 +254,13 @@ Answer<void> Service::check_grant_tokens(Call& call) {
 
 bool Service::visible(const Caller& caller, const Key& key) const {
   if (!key.durable) return false;
-  if (!key.declared()) return true;
+  const Asker& who = caller.who;
+  if (!key.declared() && who.principal.developer) return true;
+  const std::string_view name =
+      key.declared() ? std::string_view(key.name) : access::action::of_clients;
   return std::any_of(all_actions().begin(), all_actions().end(), [&](const Action& action) {
-    return parts.guard.decide(caller.who.principal, "kms:" + std::string(action.name), key.name) ==
+    const std::string asked = "kms:" + std::string(action.name);
+    return parts.guard.decide(asked_by(who, asked, name), access::Zone::private_zone) ==
            access::Reason::allowed;
   });
 }

@@ -100,6 +100,8 @@ class Service : public std::enable_shared_from_this<Service> {
   Answer<Key*> allowed_key(Call& call, const Wanted& wanted, const char* member = "KeyId",
                            Names names = Names::all);
   Answer<const kms::Grant*> allow(Call& call, const Key& key, const Wanted& wanted);
+  // A function's role has to reach clients' keys, all of them, before key policies count.
+  Answer<void> allow_clients_keys(Call& call);
   bool visible(const Caller& caller, const Key& key) const;  // In lists.
   // Fails where GrantTokens has a member that is no grant's.
   Answer<void> check_grant_tokens(Call& call);

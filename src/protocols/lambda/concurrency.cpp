@@ -65,22 +65,20 @@ Answer<void> take_config(Call& call, lambda::InvokeConfig& config) {
     config.age_max_s = static_cast<std::uint32_t>(*n);
   }
   Reader destinations = in.part("DestinationConfig");
+  std::vector<std::pair<const char*, std::string>> given;
   const auto target = [&](const char* member, std::string& out) {
     if (!destinations.has(member)) return;
     Reader one = destinations.part(member);
     out = one.text("Destination", 350).value_or("");
     destinations.take(one);
+    if (!out.empty()) given.emplace_back(member, out);
   };
   target("OnSuccess", config.on_success);
   target("OnFailure", config.on_failure);
   in.take(destinations);
   if (in.failure()) return *in.failure();
-  for (const auto& [name, arn] :
-       {std::pair<const char*, std::string&>("OnSuccess", config.on_success),
-        std::pair<const char*, std::string&>("OnFailure", config.on_failure)}) {
-    if (!arn.empty()) {
-      PORTEIRO_TRY(check_target(call, arn, name));
-    }
+  for (const auto& [member, arn] : given) {
+    PORTEIRO_TRY(check_target(call, arn, member));
   }
   config.modified = call.service.now();
   return ok();

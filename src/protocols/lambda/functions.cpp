@@ -223,7 +223,7 @@ Answer<Output> update_function_configuration(Call& call) {
   const Text revision = call.in.text("RevisionId", 64);
   if (call.in.failure()) return *call.in.failure();
   PORTEIRO_TRY(check_revision(revision, function.latest.revision));
-  if (!function.latest.settings.dead_letter_arn.empty()) {
+  if (call.in.has("DeadLetterConfig") && !function.latest.settings.dead_letter_arn.empty()) {
     PORTEIRO_TRY(check_target(call, function.latest.settings.dead_letter_arn, "DeadLetterConfig"));
   }
   touch(service, function.latest);

@@ -75,10 +75,15 @@ Answer<void> check_payload(std::string_view payload, Kind kind) {
   return ok();
 }
 
+lambda::Behalf behalf_of(const Asker& who) {
+  return {std::string(who.purpose), std::string(who.client), who.masked};
+}
+
 Answer<Output> submit(Call& call, const Order& order, std::string_view payload) {
   const Id request = call.service.new_id();
-  const auto accepted = call.service.async.submit(order.reference.name, order.reference.qualifier,
-                                                  request, std::string(payload), order.context);
+  const auto accepted =
+      call.service.async.submit(order.reference.name, order.reference.qualifier, request,
+                                std::string(payload), order.context, behalf_of(call.who));
   if (!accepted) return Failure{&throttled, accepted.error().detail};
   Output output;
   output.status = 202;
@@ -136,6 +141,7 @@ Answer<Output> run(Call& call, const Order& order, Format format) {
   direct->request = service.new_id();
   direct->payload = payload;
   direct->client_context = order.context;
+  direct->behalf = behalf_of(call.who);
   direct->qualifier = order.reference.qualifier;
   const auto pending = service.postpone(call);
   service.parts.host.invoke(

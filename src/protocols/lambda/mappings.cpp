@@ -74,7 +74,6 @@ Answer<void> take_function(Call& call, lambda::CatalogueMapping& mapping) {
   PORTEIRO_TRY(const Reference reference, parse_reference(*name, {}, call.service.aws));
   PORTEIRO_TRY(const lambda::CatalogueFunction* function, call.service.function_of(reference));
   PORTEIRO_TRY(call.service.version_of(*function, reference));
-  PORTEIRO_TRY(call.service.permit(call.who, access::action::function_invoke, function->name));
   mapping.function = reference.name;
   mapping.qualifier = reference.qualifier;
   return ok();
@@ -84,6 +83,7 @@ Answer<void> take_function(Call& call, lambda::CatalogueMapping& mapping) {
 Answer<void> take_mapping(Call& call, lambda::CatalogueMapping& mapping, bool fifo) {
   Reader& in = call.in;
   PORTEIRO_TRY(take_function(call, mapping));
+  PORTEIRO_TRY(call.service.permit(call, access::action::function_invoke, mapping.function));
   if (const auto n = in.number("BatchSize", 1, batch_max)) {
     mapping.batch_max = static_cast<std::uint32_t>(*n);
   }
@@ -131,12 +131,12 @@ Answer<const queue::Queue*> queue_of(const Call& call, const std::string& text) 
   }
   const bool ours = arn->account == service.aws.account && arn->region == service.aws.region;
   if (!ours) return wrong("The queue " + text + " is not of this account and region.");
+  PORTEIRO_TRY(service.permit_queue(call.who, access::action::queue_receive, arn->resource));
   if (service.options.route_queues.contains(arn->resource)) {
     return wrong("The queue " + text +
                  " belongs to routes of the gateway, whose clients wait for the replies: its "
                  "messages go to the functions of the routes only.");
   }
-  PORTEIRO_TRY(service.permit_queue(call.who, access::action::queue_receive, arn->resource));
   const queue::Queue* const queue = service.parts.queues.find(arn->resource);
   if (queue == nullptr) {
     return wrong(
@@ -218,9 +218,11 @@ Answer<Output> update_mapping(Call& call) {
   PORTEIRO_TRY(lambda::CatalogueMapping mapping, mapping_of(call));
   const auto arn = aws::parse_arn(mapping.queue_arn);
   const bool fifo = arn && arn->resource.ends_with(".fifo");
-  PORTEIRO_TRY(take_mapping(call, mapping, fifo));
   if (arn) {
     PORTEIRO_TRY(service.permit_queue(call.who, access::action::queue_receive, arn->resource));
+  }
+  PORTEIRO_TRY(take_mapping(call, mapping, fifo));
+  if (arn) {
     const queue::Queue* const queue = service.parts.queues.find(arn->resource);
     const bool known = service.parts.catalogue.find(mapping.function) != nullptr;
     if (queue != nullptr && known) {

@@ -247,13 +247,13 @@ bool Service::serve_code(const http::Request& request, http::Responder& respond)
   return true;
 }
 
-Answer<void> Service::permit(const Asker& who, std::string_view action,
+Answer<void> Service::permit(const Call& call, std::string_view action,
                              std::string_view function) const {
-  if (parts.host.permit(&who, action, function)) return ok();
+  if (parts.host.permit(&call.who, action, function)) return ok();
   const bool invokes = action == access::action::function_invoke;
   return Failure{&no_access,
-                 "You are not authorized to perform: " +
-                     std::string(invokes ? "lambda:InvokeFunction" : action) +
+                 "You are not authorized to perform: lambda:" +
+                     std::string(invokes ? "InvokeFunction" : call.action.name) +
                      " on resource: " + function_arn(aws, function.empty() ? "*" : function)};
 }
 
@@ -266,10 +266,9 @@ Answer<void> Service::permit_queue(const Asker& who, std::string_view action,
 
 // On the function in its path, if there is one.
 Answer<void> Service::permit_action(const Call& call) const {
-  if (!call.action.path.starts_with("functions/")) return permit(call.who, call.action.right, {});
-  const auto reference = reference_of(call);
-  if (!reference && call.who.principal.developer) return ok();  // Told by the action.
-  return permit(call.who, call.action.right, reference ? reference.value().name : std::string());
+  if (!call.action.path.starts_with("functions/")) return permit(call, call.action.right, {});
+  PORTEIRO_TRY(const Reference reference, reference_of(call));
+  return permit(call, call.action.right, reference.name);
 }
 
 // ---- answers ----

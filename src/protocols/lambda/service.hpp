@@ -75,7 +75,7 @@ class Service : public std::enable_shared_from_this<Service> {
   Answer<const lambda::Version*> version_of(const lambda::CatalogueFunction& function,
                                             const Reference& reference, bool weighted = false);
   // Errors of both: no_access, with nothing in its text that only the log may say.
-  Answer<void> permit(const Asker& who, std::string_view action, std::string_view function) const;
+  Answer<void> permit(const Call& call, std::string_view action, std::string_view function) const;
   Answer<void> permit_queue(const Asker& who, std::string_view action,
                             std::string_view queue) const;
 

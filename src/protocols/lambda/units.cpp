@@ -126,7 +126,7 @@ Result<void> Service::send_to(std::string_view text, std::string body,
   }
   PORTEIRO_TRY(parts.host.permit(nullptr, access::action::function_invoke, reference.value().name));
   PORTEIRO_TRY(async.submit(reference.value().name, reference.value().qualifier, new_id(),
-                            std::move(body), {}));
+                            std::move(body), {}, {}));
   return porteiro::ok();
 }
 

@@ -114,8 +114,11 @@ Answer<Done> start_message_move_task(Call& call) {
   if (!in.source_arn) return aws::missing("SourceArn");
   PORTEIRO_TRY(const std::string source,
                queue_of_arn(call, *in.source_arn, call.action.right, "SourceArn"));
+  PORTEIRO_TRY(service.allow(call, access::action::queue_receive, source));
   std::string destination;
-  if (in.destination_arn) {
+  if (!in.destination_arn) {  // Each message says itself where it goes back to.
+    PORTEIRO_TRY(service.allow(call, access::action::queue_send, access::action::of_clients));
+  } else {
     PORTEIRO_TRY(destination, queue_of_arn(call, *in.destination_arn, access::action::queue_send,
                                            "DestinationArn"));
   }

@@ -37,12 +37,13 @@ Answer<void> check_name(std::string_view name, bool fifo) {
       "length");
 }
 
-// Who makes a queue give up its messages to another one sends them there.
-Answer<void> allow_dead_letters(const Call& call) {
+// Who makes a queue give up its messages to another one takes them out and sends them there.
+Answer<void> allow_dead_letters(const Call& call, std::string_view queue) {
   for (const auto& [name, value] : call.in.attributes) {
     if (name != "RedrivePolicy") continue;
     PORTEIRO_TRY(const Redrive redrive, parse_redrive_policy(call.service, value));
     if (redrive.dead_letter_queue.empty()) continue;
+    PORTEIRO_TRY(call.service.allow(call, access::action::queue_receive, queue));
     PORTEIRO_TRY(call.service.allow(call, access::action::queue_send, redrive.dead_letter_queue));
   }
   return ok();
@@ -110,7 +111,7 @@ Answer<Done> create_queue(Call& call) {
   if (!call.in.queue_name || call.in.queue_name->empty()) return aws::missing("QueueName");
   const std::string_view name = *call.in.queue_name;
   PORTEIRO_TRY(service.allow(call, call.action.right, name));
-  PORTEIRO_TRY(allow_dead_letters(call));
+  PORTEIRO_TRY(allow_dead_letters(call, name));
   if (const queue::Queue* queue = service.queues.find(name)) return take_existing(call, *queue);
   queue::Options options;
   options.name = name;
@@ -223,7 +224,7 @@ Answer<Done> get_queue_attributes(Call& call) {
 Answer<Done> set_queue_attributes(Call& call) {
   PORTEIRO_TRY(queue::Queue * queue, call.service.queue_of(call));
   if (call.in.attributes.empty()) return aws::missing("Attribute.Name");
-  PORTEIRO_TRY(allow_dead_letters(call));
+  PORTEIRO_TRY(allow_dead_letters(call, queue->options().name));
   queue::Options options = queue->options();
   PORTEIRO_TRY(apply_attributes(call.service, call.in.attributes, false, options));
   return configure(*queue, std::move(options));

@@ -155,10 +155,14 @@ TEST_CASE("access: a right is the rules that fit, and is unconditional only with
   CHECK_FALSE(guard.right("r", action::store_get, "A/person").always());
   CHECK(guard.right("r", action::store_get, "A/person").rules.size() == 1);
   CHECK(guard.right("r", action::store_get, "B/profile").always());
-  // Whoever does not look at conditions is not let through on them.
-  CHECK(guard.decide({"f", "r"}, action::kms_decrypt, "vault") == Reason::context);
-  CHECK(guard.decide({"f", "r"}, action::store_get, "A/person") == Reason::context);
-  CHECK(guard.decide({"f", "r"}, action::store_get, "B/profile") == Reason::allowed);
+  // Whoever names no purpose and no context is not let through on them.
+  const auto decide = [&](std::string_view action, std::string_view resource) {
+    const Decision asked{.principal = "f", .role = "r", .action = action, .resource = resource};
+    return guard.decide(asked, Zone::data_zone);
+  };
+  CHECK(decide(action::kms_decrypt, "vault") == Reason::context);
+  CHECK(decide(action::store_get, "A/person") == Reason::purpose);
+  CHECK(decide(action::store_get, "B/profile") == Reason::allowed);
   CHECK_FALSE(guard.right("r", action::kms_decrypt, "vault").always());
   const Right none = guard.right("r", action::store_put, "A/person");
   CHECK(none.reason == Reason::resource);

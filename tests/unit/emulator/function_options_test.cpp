@@ -139,6 +139,37 @@ TEST_CASE("function options: what is wrong with the files is told with its point
   CHECK(problem(R"({"builtin": "echo"})") == "fine");
 }
 
+TEST_CASE(
+    "function options: a rule names what its action is done on, and nothing that is not read") {
+  const auto problem = [](const std::string& rule) -> std::string {
+    const auto options = read(R"({
+      "stores": {"B": {"collections": {"profile": {"key": "id", "fields": {"id": {"type": "uuid"}}}}}},
+      "keys": {"vault": {}}, "queues": {"orders": {}}, "functions": {"f": {"command": ["sh"]}},
+      "roles": {"r": {"allow": [)" +
+                              rule + R"(]}}})");
+    return options ? "fine" : options.error().at + " " + options.error().detail;
+  };
+  for (const char* good :
+       {R"({"do": "store:get", "on": "B/profile", "fields": ["id"], "purpose": ["x"]})",
+        R"({"do": "store:*", "on": "B/*"})", R"({"do": "queue:send", "on": "*"})",
+        R"({"do": "kms:Decrypt", "on": "vault", "context": {"a": "b"}})",
+        R"({"do": "queue:receive", "on": "orders", "purpose": ["x"]})",
+        R"({"do": "function:invoke", "on": "f"})"}) {
+    CHECK(problem(good) == "fine");
+  }
+  const std::string at = "/roles/r/allow/0";
+  CHECK(problem(R"({"do": "queue:send", "on": "B/profile"})") ==
+        at + "/on \"B/profile\" is no name of /queues, which the action is done on");
+  CHECK(problem(R"({"do": "queue:send", "on": "vault"})").starts_with(at + "/on "));
+  CHECK(problem(R"({"do": "kms:Decrypt", "on": "orders"})").starts_with(at + "/on "));
+  CHECK(problem(R"({"do": "function:invoke", "on": "orders"})").starts_with(at + "/on "));
+  CHECK(problem(R"({"do": "store:get", "on": "orders"})").starts_with(at + "/on "));
+  CHECK(problem(R"({"do": "queue:send", "on": "orders", "fields": ["id"]})") ==
+        at + "/fields means nothing for the action queue:send: only those of store have it");
+  CHECK(problem(R"({"do": "store:get", "on": "B/*", "context": {"a": "b"}})")
+            .starts_with(at + "/context "));
+}
+
 TEST_CASE("function options: roles, and the one that a function names") {
   auto options = read(R"({
     "stores": {"B": {"collections": {"profile": {"key": "id", "fields": {"id": {"type": "uuid"}}}}}},

@@ -560,6 +560,21 @@ TEST_CASE("crew: an invocation of the service is not retried, and is an event in
   CHECK(seen[0].type == "function.invoked");
   CHECK(seen[0].data == "[1,2]");
   CHECK(seen[1].type == "sold");
+  // Whom it is for is never the payload's to say; what is masked stays so.
+  events::Event given = b.event("sold");
+  given.principal = "somebody";
+  given.purpose = "anything";
+  const auto invoke = [&](const Behalf& behalf) {
+    const Direct direct{.payload = events::to_json(given), .behalf = behalf};
+    b.functions->invoke("inside", std::make_shared<Direct>(direct), [](const Result<Reply>&) {});
+    return seen.back();
+  };
+  CHECK(invoke({}).principal.empty());
+  CHECK(invoke({}).purpose.empty());
+  const events::Event shown = invoke({"credit", "shop", true});
+  CHECK(shown.purpose == "credit");
+  CHECK(shown.principal == "shop");
+  CHECK(shown.masked);
   bool told = false;
   b.functions->invoke("nobody", std::make_shared<Direct>(),
                       [&](Result<Reply> reply) { told = errc_of(reply) == Errc::not_found; });

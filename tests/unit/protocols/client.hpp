@@ -53,8 +53,10 @@ inline std::string form_of(const Pairs& pairs) {
 class Client {
  public:
   explicit Client(SqsOptions options = {}, AwsOptions aws = {},
-                  std::vector<queue::Options> declared = {}, std::vector<access::Role> roles = {})
-      : telemetry(world.scheduler, {}), guard(std::move(roles), world.scheduler, telemetry) {
+                  std::vector<queue::Options> declared = {}, std::vector<access::Role> roles = {},
+                  access::Layers layers = {})
+      : telemetry(world.scheduler, {}),
+        guard(std::move(roles), world.scheduler, telemetry, layers) {
     auto opened = journal::open({}, world.environment, telemetry);
     REQUIRE(opened.has_value());
     journal = std::move(opened.value());

@@ -117,7 +117,7 @@ class KmsClient {
   access::Guard guard;
   std::unique_ptr<kms::Kms> ring;
   std::unique_ptr<Kms> service;
-  access::Principal who{"developer", "keeper"};
+  access::Principal who{.name = "developer", .role = "keeper", .developer = true};
   std::string purpose;
 };
 

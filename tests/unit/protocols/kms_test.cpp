@@ -102,6 +102,30 @@ TEST_CASE(
   CHECK(client.ok("ListKeys", json::object())["Keys"].empty());
 }
 
+TEST_CASE("kms service: a function reaches clients' keys only by a rule for all") {
+  KmsClient client(with_role({{"kms:Decrypt", "vault"}}));
+  const std::string key = client.new_key();
+  const json sealed = client.encrypted(key);
+  client.who = {.name = "f", .role = "keeper"};
+  const json requests[] = {{"CreateKey", json::object()},
+                           {"Decrypt", sealed},
+                           {"Encrypt", {{"KeyId", key}, {"Plaintext", "eA=="}}},
+                           {"ScheduleKeyDeletion", {{"KeyId", key}}},
+                           {"DescribeKey", {{"KeyId", key}}},
+                           {"ListRetirableGrants", {{"RetiringPrincipal", "x"}}},
+                           {"RetireGrant", {{"KeyId", key}, {"GrantId", "x"}}}};
+  for (const json& each : requests) {
+    CAPTURE(each[0].get<std::string>());
+    CHECK(client.refused(each[0], each[1]) == "AccessDeniedException");
+    CHECK(client.decisions.denials.back() == "f kms:" + each[0].get<std::string>() + " *");
+  }
+  CHECK(client.ok("ListKeys", json::object())["Keys"].size() == 1);  // The config's.
+  KmsClient other(with_role({{"kms:*", "*"}}));
+  other.who = {.name = "f", .role = "keeper"};
+  CHECK(other.ok("Decrypt", other.encrypted(other.new_key()))["Plaintext"] == to_base64("secret"));
+  CHECK(other.ok("ListKeys", json::object())["Keys"].size() == 3);
+}
+
 TEST_CASE("kms service: a rule's context and purpose are demanded") {
   access::Rule in_context{"kms:Encrypt", "vault"};
   in_context.context = {{"store", "A"}};

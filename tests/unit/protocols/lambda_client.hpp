@@ -175,8 +175,10 @@ class LambdaClient {
   std::deque<Invocation> invocations;  // Not yet answered.
   std::size_t free = 1000;             // Of each function.
   std::optional<Error> refuse_deploy;
-  std::set<std::string> forbidden;    // Functions that nobody may invoke,
-  std::vector<std::string> asked_by;  // and who wanted to.
+  bool unmanaged = false;              // Nobody may manage a function,
+  std::vector<std::string> asked_for;  // and which were to be.
+  std::set<std::string> forbidden;     // Functions that nobody may invoke,
+  std::vector<std::string> asked_by;   // and who wanted to.
   std::unique_ptr<Lambda> service;
 
  private:
@@ -196,6 +198,10 @@ class LambdaClient {
     host.permit = [this](const Asker* asker, std::string_view action,
                          std::string_view function) -> Result<void> {
       const bool invokes = action == access::action::function_invoke;
+      if (!invokes && unmanaged) {
+        asked_for.emplace_back(function);
+        return error(Errc::denied, "the log says why");
+      }
       if (!invokes || !forbidden.contains(std::string(function))) return porteiro::ok();
       asked_by.emplace_back(asker == nullptr ? "nobody" : asker->principal.name);
       return error(Errc::denied, "the log says why");

@@ -12,8 +12,8 @@ namespace {
 
 // Queues of the config, "orders" and "secret", and one of a client, "made".
 struct Bench : Client {
-  Bench(std::initializer_list<Rule> rules)
-      : Client({}, {}, {{.name = "orders"}, {.name = "secret"}}, {{"r", rules}}) {
+  Bench(std::initializer_list<Rule> rules, access::Layers layers = {})
+      : Client({}, {}, {{.name = "orders"}, {.name = "secret"}}, {{"r", rules}}, layers) {
     create("made");
     made_handle = deliver("made");
     handle = deliver("orders");
@@ -138,9 +138,10 @@ TEST_CASE("sqs roles: queues that clients made are reached by a rule for all, an
   CHECK(b.allowed("secret", b.secret_handle) == together(sends, sees));
   b.world.scheduler.run_for(1s);  // The log has so many lines a second.
   CHECK_FALSE(b.may("ReceiveMessage", {{"QueueUrl", "made"}}));
-  CHECK(b.last_note().starts_with(
-      "denied: the function f may not do queue:receive on *: its role r does not allow that "
-      "action; add { \"do\": \"queue:receive\", \"on\": \"*\" } to it"));
+  CHECK(
+      b.last_note().starts_with("denied: the function f may not do queue:receive on *: its role r "
+                                "does not allow that action; "
+                                "the configuration declares nothing of that name"));
   CHECK_FALSE(b.may("ReceiveMessage", {{"QueueUrl", "secret"}}));
   CHECK(b.last_note().find("queue:receive on secret") != std::string::npos);
 }
@@ -163,25 +164,46 @@ TEST_CASE("sqs roles: lists show what the role reaches") {
 }
 
 TEST_CASE("sqs roles: messages go nowhere else by redrive or by a move task") {
-  Bench b{Rule{"queue:*", "orders"}};
-  const auto redrive = [&](const std::string& target) -> json {
-    return {{"RedrivePolicy",
-             json({{"deadLetterTargetArn", b.arn(target)}, {"maxReceiveCount", 1}}).dump()}};
+  const auto redrive = [](Bench& b, const std::string& target) -> json {
+    const json policy = {{"deadLetterTargetArn", b.arn(target)}, {"maxReceiveCount", 1}};
+    return {{"QueueUrl", "orders"}, {"Attributes", {{"RedrivePolicy", policy.dump()}}}};
   };
+  const auto move = [](Bench& b, const std::string& from, const std::string& to) -> json {
+    json body = {{"SourceArn", b.arn(from)}};
+    if (!to.empty()) body["DestinationArn"] = b.arn(to);
+    return body;
+  };
+  Bench b{Rule{"queue:*", "orders"}};
   for (const char* target : {"secret", "made", "nothing"}) {
     CAPTURE(target);
-    CHECK_FALSE(
-        b.may("SetQueueAttributes", {{"QueueUrl", "orders"}, {"Attributes", redrive(target)}}));
+    CHECK_FALSE(b.may("SetQueueAttributes", redrive(b, target)));
   }
-  const json move = {{"SourceArn", b.arn("orders")}, {"DestinationArn", b.arn("secret")}};
-  CHECK_FALSE(b.may("StartMessageMoveTask", move));
+  CHECK_FALSE(b.may("StartMessageMoveTask", move(b, "orders", "secret")));
   CHECK(b.last_note().find("queue:send on secret") != std::string::npos);
-  CHECK_FALSE(b.may("StartMessageMoveTask",
-                    {{"SourceArn", b.arn("secret")}, {"DestinationArn", b.arn("orders")}}));
+  CHECK_FALSE(b.may("StartMessageMoveTask", move(b, "secret", "orders")));
+  // Back to where each came from, which its messages say.
+  CHECK_FALSE(b.may("StartMessageMoveTask", move(b, "orders", "")));
+
+  // Both take messages out of a queue, which is more than to manage it.
+  Bench manager{Rule{"queue:manage", "orders"}, Rule{"queue:send", "*"}};
+  CHECK_FALSE(manager.may("SetQueueAttributes", redrive(manager, "secret")));
+  CHECK_FALSE(manager.may("StartMessageMoveTask", move(manager, "orders", "secret")));
+  CHECK(manager.last_note().find("queue:receive on orders") != std::string::npos);
 
   Bench both{Rule{"queue:*", "orders"}, Rule{"queue:send", "secret"}};
-  CHECK(
-      both.may("SetQueueAttributes", {{"QueueUrl", "orders"}, {"Attributes", redrive("secret")}}));
+  CHECK(both.may("SetQueueAttributes", redrive(both, "secret")));
+}
+
+TEST_CASE("sqs roles: a queue is removed, and a move task cancelled, by who manages it") {
+  Bench sender{Rule{"queue:send", "*"}, Rule{"queue:receive", "*"}};
+  CHECK_FALSE(sender.may("DeleteQueue", {{"QueueUrl", "made"}}));
+  const json task = {{"taskId", "00000000-0000-0000-0000-000000000001"},
+                     {"sourceArn", sender.arn("made")}};
+  const json cancel = {{"TaskHandle", to_base64(task.dump())}};
+  CHECK_FALSE(sender.may("CancelMessageMoveTask", cancel));
+  Bench manager{Rule{"queue:manage", "*"}};
+  CHECK(manager.call("CancelMessageMoveTask", cancel).status == 404);
+  CHECK(manager.may("DeleteQueue", {{"QueueUrl", "made"}}));
 }
 
 TEST_CASE("sqs roles: forms of the Query protocol are asked the same") {
@@ -195,32 +217,11 @@ TEST_CASE("sqs roles: forms of the Query protocol are asked the same") {
                     403, "AccessDenied");
 }
 
-TEST_CASE("sqs roles: with roles switched off, and for the developer, all is allowed") {
+TEST_CASE("sqs roles: with the layer off, and for the developer, all is allowed") {
+  Bench off({}, {.roles = false});
+  CHECK(off.allowed("orders", off.handle).size() == off.actions("orders", off.handle).size());
   Bench b{};
   b.who.principal.developer = true;
   CHECK(b.allowed("made", b.made_handle).size() == b.actions("made", b.made_handle).size());
   CHECK(b.allowed("orders", b.handle).size() == b.actions("orders", b.handle).size());
-}
-
-TEST_CASE("lambda roles: a function sets up no way to a queue that its role does not reach") {
-  LambdaClient client;
-  client.create("own");
-  const std::string queue = client.queue("made");
-  const std::string config = client.path("own", "/event-invoke-config");
-  const json to_queue = {{"DestinationConfig", {{"OnSuccess", {{"Destination", queue}}}}}};
-  const json mapping = {{"FunctionName", "own"}, {"EventSourceArn", queue}};
-  const json letter = {{"DeadLetterConfig", {{"TargetArn", queue}}}};
-  client.who.principal.developer = false;
-  const auto denied = [](const Reply& reply) {
-    check_lambda_error(reply, 403, "AccessDeniedException", "this is not allowed");
-    CHECK(reply.body.find("made") == std::string::npos);
-  };
-  denied(client.call("PUT", config, to_queue));
-  denied(client.call("POST", "/2015-03-31/event-source-mappings", mapping));
-  denied(client.call("PUT", client.path("own", "/configuration"), letter));
-  CHECK(client.mappings.running.empty());
-  client.who.principal.developer = true;
-  CHECK(client.call("PUT", config, to_queue).status == 200);
-  CHECK(client.call("POST", "/2015-03-31/event-source-mappings", mapping).status == 202);
-  CHECK(client.call("PUT", client.path("own", "/configuration"), letter).status == 200);
 }
