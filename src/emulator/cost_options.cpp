@@ -31,7 +31,9 @@ Result<void> read_prices(const nlohmann::json& prices, Options& options) {
     rented.function_mib.emplace(function.options.name, function.external->memory_mib);
   }
   for (const auto& [name, price] : databases.items()) {
-    const auto named = [&](const stores::StoreOptions& store) { return store.name == name; };
+    const auto named = [&name = name](const stores::StoreOptions& store) {
+      return store.name == name;
+    };
     if (std::any_of(options.stores.begin(), options.stores.end(), named)) continue;
     return error(Errc::invalid, "there is no such store to have a price",
                  config::below("/prices/databases", name));

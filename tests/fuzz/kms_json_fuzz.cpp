@@ -43,7 +43,7 @@ struct KmsWorld {
                                       response.status == 412 || response.status == 500);
                       text = std::move(response.body);
                     },
-                    {{"developer", ""}});
+                    {{.name = "developer", .developer = true}});
     world.scheduler.run_for(std::chrono::seconds(1));
     PORTEIRO_ASSERT(replies == 1);
     PORTEIRO_ASSERT(service->waiting() == 0);
