@@ -40,10 +40,12 @@ std::vector<Result<Committed>> SqliteEngine::commit(std::span<const Transaction>
   auto begun = control("BEGIN IMMEDIATE");
   for (const Transaction& transaction : transactions) {
     if (failure_) break;
-    results.push_back(run(transaction));
+    results.push_back(run(transaction, transactions.size() == 1));
   }
-  if (!failure_) begun = prune(transactions);
-  if (!failure_) begun = control("COMMIT");
+  const bool undone = !failure_ && transactions.size() == 1 && !results.front();
+  if (undone) begun = control("ROLLBACK");
+  if (!failure_ && !undone) begun = prune(transactions);
+  if (!failure_ && !undone) begun = control("COMMIT");
   if (!failure_) return results;
   if (writer_->in_transaction()) begun = writer_->execute("ROLLBACK");
   sequence_ = sequence_before;
@@ -52,12 +54,12 @@ std::vector<Result<Committed>> SqliteEngine::commit(std::span<const Transaction>
   return results;
 }
 
-Result<Committed> SqliteEngine::run(const Transaction& transaction) {
+Result<Committed> SqliteEngine::run(const Transaction& transaction, bool alone) {
   const std::uint64_t sequence_before = sequence_;
   Under under{transaction, {}};
   PORTEIRO_TRY(under.done.repeated, seen(transaction));
   if (under.done.repeated) return std::move(under.done);
-  const bool several = transaction.operations.size() > 1;
+  const bool several = transaction.operations.size() > 1 && !alone;
   const auto savepoint = [&](std::string_view sql) -> Result<void> {
     if (!several) return success();
     PORTEIRO_TRY(sqlite3_stmt * statement, writing(sql));

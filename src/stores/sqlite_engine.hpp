@@ -39,7 +39,8 @@ class SqliteEngine final : public Engine {
   Result<void> take_schema();
   Result<std::uint64_t> number_from(Database& database, std::string_view sql);
 
-  Result<Committed> run(const Transaction& transaction);
+  // One that is alone is undone by its caller if it fails: a savepoint copies each changed page.
+  Result<Committed> run(const Transaction& transaction, bool alone);
   Result<void> run_operations(Under& under);
   Result<bool> seen(const Transaction& transaction);
   Result<void> note_once(const Transaction& transaction);
