@@ -13,6 +13,7 @@
 #include "config/problems.hpp"
 #include "config/validator.hpp"
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/json_tree.hpp"
 
 namespace porteiro::config {
 namespace {
@@ -48,7 +49,7 @@ bool before(const Problem& a, const Problem& b) {
 
 const json& parsed(std::string_view schema, json& own) {
   const auto parse = [](std::string_view text) {
-    json parsed = json::parse(text, nullptr, false);
+    json parsed = json_tree(text);
     PORTEIRO_ASSERT(parsed.is_object());
     return parsed;
   };

@@ -7,6 +7,7 @@
 
 #include "gateway/json_shape.hpp"
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/json_tree.hpp"
 
 namespace porteiro::gateway {
 namespace {
@@ -49,7 +50,8 @@ Result<json> parse_body(std::string_view text) {
     return error(Errc::invalid, "is nested more than 64 deep; make it flatter", "body");
   }
   try {
-    auto document = json::parse(text);
+    auto document = json_tree(text);
+    if (document.is_discarded()) document = json::parse(text);  // It says where.
     if (!shape.repeated) return document;
     return error(Errc::invalid, "is given twice; give each member once", "body." + *shape.repeated);
   } catch (const json::parse_error& problem) {

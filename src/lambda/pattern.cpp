@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "porteiro/base/json_tree.hpp"
+
 namespace porteiro::lambda {
 namespace {
 
@@ -228,7 +230,7 @@ bool Pattern::matches(const json& event) const { return rule_matches(*rule_, eve
 bool Pattern::matches_message(std::string_view body) const {
   json event = json::object();
   if (wants_json(*rule_)) {
-    json parsed = json::parse(body, nullptr, false);
+    json parsed = json_tree(body);
     if (!parsed.is_object()) return false;
     event["body"] = std::move(parsed);
   } else {

@@ -2,6 +2,7 @@
 #include "stores/kv_engine.hpp"
 
 #include "porteiro/base/bytes.hpp"
+#include "porteiro/base/json_tree.hpp"
 #include "stores/kv_spaces.hpp"
 #include "stores/schema_change.hpp"
 #include "stores/walk.hpp"
@@ -34,7 +35,7 @@ std::optional<Row> row_of(std::string_view key, const RecordView& record) {
   Row row;
   row.key = key;
   row.subject = record.subject;
-  row.open = nlohmann::json::parse(record.open, nullptr, false);
+  row.open = json_tree(record.open);
   if (!row.open.is_object()) return std::nullopt;
   for (const auto& [name, token] : record.hidden) row.hidden.emplace_back(name, token);
   row.sensitive_box = record.sensitive_box;

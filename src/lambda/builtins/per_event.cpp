@@ -3,6 +3,7 @@
 #include "porteiro/base/bytes.hpp"
 #include "porteiro/base/http.hpp"
 #include "porteiro/base/json_scan.hpp"
+#include "porteiro/base/json_tree.hpp"
 
 namespace porteiro::lambda::builtins {
 namespace {
@@ -88,7 +89,7 @@ Result<nlohmann::json> parse_json(std::string_view text) {
   if (nests_deeper(text, json_levels_max)) {
     return error(Errc::invalid, "the body is nested more than 64 deep", "body");
   }
-  auto parsed = nlohmann::json::parse(text, nullptr, false);
+  auto parsed = json_tree(text);
   if (parsed.is_discarded()) return error(Errc::invalid, "the body is not JSON", "body");
   return parsed;
 }
