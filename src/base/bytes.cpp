@@ -195,45 +195,77 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  std::size_t plain = 0;  // Start of the run that needs no escape.
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 0x20 && byte != '"' && byte != '\\') [[likely]]
-      continue;
-    out.append(text, plain, i - plain);
-    plain = i + 1;
-    out += '\\';
-    switch (byte) {
-      case '"':
-        out += '"';
-        break;
-      case '\\':
-        out += '\\';
-        break;
-      case '\n':
-        out += 'n';
-        break;
-      case '\r':
-        out += 'r';
-        break;
-      case '\t':
-        out += 't';
-        break;
-      case '\b':
-        out += 'b';
-        break;
-      case '\f':
-        out += 'f';
-        break;
-      default:
-        out += "u00";
-        out += hex_digits[byte >> 4];
-        out += hex_digits[byte & 15];
-    }
+namespace {
+
+bool needs_escape(unsigned char byte) { return byte < 0x20 || byte == '"' || byte == '\\'; }
+
+// The first byte from `at` on that needs an escape, or the end: eight bytes at a time.
+std::size_t plain_until(std::string_view text, std::size_t at) {
+  constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
+  const auto below = [](std::uint64_t word, std::uint64_t limit) {  // Tops of what is less.
+    return (word - ones * limit) & ~word & tops;
+  };
+  for (; text.size() - at >= 8; at += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, text.data() + at, 8);
+    const std::uint64_t quotes = below(eight ^ (ones * '"'), 1);
+    if ((below(eight, 0x20) | quotes | below(eight ^ (ones * '\\'), 1)) != 0) break;
   }
-  out.append(text, plain);
+  while (at < text.size() && !needs_escape(static_cast<unsigned char>(text[at]))) ++at;
+  return at;
+}
+
+void append_escape(std::string& out, unsigned char byte) {
+  out += '\\';
+  switch (byte) {
+    case '"':
+      out += '"';
+      break;
+    case '\\':
+      out += '\\';
+      break;
+    case '\n':
+      out += 'n';
+      break;
+    case '\r':
+      out += 'r';
+      break;
+    case '\t':
+      out += 't';
+      break;
+    case '\b':
+      out += 'b';
+      break;
+    case '\f':
+      out += 'f';
+      break;
+    default:
+      out += "u00";
+      out += hex_digits[byte >> 4];
+      out += hex_digits[byte & 15];
+  }
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  std::size_t end = plain_until(text, 0);
+  if (end == text.size()) {  // Nearly all texts.
+    const std::size_t at = out.size();
+    out.resize(at + end + 2);
+    out[at] = '"';
+    text.copy(out.data() + at + 1, end);
+    out[at + 1 + end] = '"';
+    return;
+  }
+  out += '"';
+  for (std::size_t begin = 0;;) {
+    out.append(text, begin, end - begin);
+    if (end == text.size()) break;
+    append_escape(out, static_cast<unsigned char>(text[end]));
+    begin = end + 1;
+    end = plain_until(text, begin);
+  }
   out += '"';
 }
 

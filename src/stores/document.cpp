@@ -35,6 +35,14 @@ std::string member_of(std::string_view at, std::string_view name) {
   return place.append(place.empty() ? "" : ".").append(name);
 }
 
+// What failed in a part that was checked as if it were the whole: nearly all parts are good, and
+// need no name.
+Error within(std::string place, Error failed) {
+  if (!failed.at.empty() && failed.at.front() != '[') place += '.';
+  failed.at.insert(0, place);
+  return failed;
+}
+
 Result<void> check_format(std::string_view format, json& value, std::string_view at) {
   if (!value.is_string()) return wrong("has to be a string", at);
   if (format.empty()) return success();
@@ -72,8 +80,10 @@ Result<void> check_list(const Field& field, json& value, std::string_view at) {
   }
   if (field.items.empty()) return success();
   for (std::size_t i = 0; i < value.size(); ++i) {
-    PORTEIRO_TRY(
-        check_document(field.items, value[i], std::string(at) + "[" + std::to_string(i) + "]"));
+    if (auto checked = check_document(field.items, value[i], ""); !checked) {
+      const std::string item = std::string(at) + "[" + std::to_string(i) + "]";
+      return within(item, checked.error());
+    }
   }
   return success();
 }
@@ -134,7 +144,9 @@ Result<void> check_document(const std::vector<Field>& fields, json& document, st
       member = document.erase(member);
       continue;
     }
-    PORTEIRO_TRY(check_value(*field, *member, member_of(at, member.key())));
+    if (auto checked = check_value(*field, *member, ""); !checked) {
+      return within(member_of(at, member.key()), checked.error());
+    }
     ++member;
   }
   for (const Field& field : fields) {
