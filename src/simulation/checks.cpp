@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/config/config.hpp"
 
 namespace porteiro::simulation {
@@ -188,7 +189,7 @@ struct Expected {
 // Each command that succeeded changed the record it names exactly once; so did each message that
 // was handled. What was not may have, before its end. Nothing else changed.
 CheckResult effect_once(const json& check, const Evidence& evidence) {
-  std::map<std::string, Expected> expected;
+  StringMap<Expected> expected;
   std::uint64_t commands = 0;
   for (const TrafficSeen* traffic : traffic_of(check, evidence)) {
     for (const auto& [location, command] : traffic->commands) {

@@ -296,8 +296,11 @@ void Driver::wait_idle(Time since, Time until) {
 
 void Driver::follow_commands() {
   for (std::size_t i = 0; i < seen_.traffic.size(); ++i) {
-    for (const auto& [location, command] : seen_.traffic[i].commands)
-      follows_.push_back({i, location});
+    const std::size_t first = follows_.size();
+    for (auto& [location, command] : seen_.traffic[i].commands)
+      follows_.push_back({i, &location, &command});
+    std::sort(follows_.begin() + static_cast<std::ptrdiff_t>(first), follows_.end(),
+              [](const Follow& a, const Follow& b) { return *a.location < *b.location; });
   }
   open_ = std::min(follows_in_flight_max, follows_.size());
   if (open_ == 0) return end(ok());
@@ -312,17 +315,15 @@ void Driver::follow_next() {
   }
   const Follow follow = follows_[follow_at_++];
   http::ClientRequest request;
-  request.url = follow.location;
+  request.url = *follow.location;
   request.headers = traffic_[follow.traffic]->key_headers();
   parts_.send(std::move(request), [this, follow](Result<http::Response> response) {
-    followed(follow.traffic, follow.location, response);
+    followed(*follow.command, response);
     parts_.environment.scheduler.post([this] { follow_next(); });
   });
 }
 
-void Driver::followed(std::size_t traffic, const std::string& location,
-                      const Result<http::Response>& response) {
-  Command& command = seen_.traffic[traffic].commands[location];
+void Driver::followed(Command& command, const Result<http::Response>& response) {
   command.state = Command::State::unknown;
   if (!response || response.value().status != 200) return;
   const std::string_view body = response.value().body;

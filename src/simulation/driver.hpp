@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "porteiro/base/bytes.hpp"
 #include "porteiro/base/environment.hpp"
 #include "porteiro/emulator/emulator.hpp"
 #include "simulation/canaries.hpp"
@@ -33,7 +34,7 @@ struct TrafficSeen {
   std::map<std::uint64_t, Id> correlations;      // By number; only of those that are copied.
   std::map<std::uint64_t, std::string> replies;  // By number; only of those that are compared.
   std::vector<std::uint64_t> latencies_ns;       // Of the answered ones.
-  std::map<std::string, Command> commands;       // By Location: a resent command counts once.
+  StringMap<Command> commands;                   // By Location: a resent command counts once.
   // What SQS accepted, and the key of the record it is to write: likewise.
   std::map<Id, std::string> messages;
 };
@@ -43,8 +44,7 @@ nlohmann::json all_checks(const nlohmann::json& scenario);
 
 struct Seen {
   std::vector<TrafficSeen> traffic;
-  std::map<std::string, std::map<std::string, std::uint64_t>>
-      effects;  // "A.person" → key → changes.
+  std::map<std::string, StringMap<std::uint64_t>> effects;  // "A.person" → key → changes.
   std::map<std::string, std::vector<std::uint64_t>> store_reads_ns;  // Store → durations.
   // Key → who → Decrypt calls to the key service: functions, "gateway", "porteiro" (no request).
   std::map<std::string, std::map<std::string, std::uint64_t>> decrypts;
@@ -97,8 +97,7 @@ class Driver {
   void wait_idle(Time since, Time until);
   void follow_commands();
   void follow_next();
-  void followed(std::size_t traffic, const std::string& location,
-                const Result<http::Response>& response);
+  void followed(Command& command, const Result<http::Response>& response);
   std::string event_of(std::string_view traffic, std::uint64_t number) const;
   void watch(const telemetry::Record& record);
   void watch_effects(const nlohmann::json& expect);
@@ -119,7 +118,8 @@ class Driver {
   std::size_t open_ = 0;  // Traffic still to be made and requests still unanswered.
   struct Follow {
     std::size_t traffic;
-    std::string location;
+    const std::string* location;  // These two are the map's own: it loses nothing while we follow.
+    Command* command;
   };
   std::vector<Follow> follows_;
   std::size_t follow_at_ = 0;

@@ -134,12 +134,15 @@ VariantFigures figures_of(const std::string& name, const Evidence& evidence) {
 }
 
 Measured measured_of(const std::string& name, const Evidence& evidence) {
-  Measured measured{name, evidence.seen.traffic, {}, evidence.emulator.cost(), 0};
-  for (TrafficSeen& traffic : measured.traffic) {
-    measured.requests += traffic.sent;
-    traffic.replies.clear();
-    traffic.commands.clear();
-    traffic.messages.clear();
+  Measured measured{name, {}, {}, evidence.emulator.cost(), 0};
+  for (const TrafficSeen& seen : evidence.seen.traffic) {  // Without what is known of each request.
+    measured.requests += seen.sent;
+    TrafficSeen& traffic = measured.traffic.emplace_back();
+    traffic.id = seen.id;
+    traffic.sent = seen.sent;
+    traffic.unanswered = seen.unanswered;
+    traffic.statuses = seen.statuses;
+    traffic.latencies_ns = seen.latencies_ns;
   }
   evidence.emulator.telemetry().counters(
       "porteiro_kms_calls_total", [&](std::string_view labels, std::uint64_t count) {
