@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "porteiro/base/json_scan.hpp"
+
 namespace porteiro {
 namespace {
 
@@ -34,43 +36,48 @@ unsigned byte_at(std::string_view text, std::size_t at) {
 }
 
 std::string encode64(std::string_view bytes, const char* digits) {  // Without padding.
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
+  std::string out((bytes.size() * 4 + 2) / 3, '\0');
+  char* to = out.data();
   std::size_t at = 0;
-  for (; at + 3 <= bytes.size(); at += 3) {
+  for (; at + 3 <= bytes.size(); at += 3, to += 4) {
     const unsigned group =
         byte_at(bytes, at) << 16 | byte_at(bytes, at + 1) << 8 | byte_at(bytes, at + 2);
-    for (int shift = 18; shift >= 0; shift -= 6) out += digits[(group >> shift) & 63];
+    to[0] = digits[group >> 18];
+    to[1] = digits[(group >> 12) & 63];
+    to[2] = digits[(group >> 6) & 63];
+    to[3] = digits[group & 63];
   }
   const std::size_t rest = bytes.size() - at;
   if (rest == 0) return out;
   unsigned group = byte_at(bytes, at) << 16;
   if (rest == 2) group |= byte_at(bytes, at + 1) << 8;
-  out += digits[group >> 18];
-  out += digits[(group >> 12) & 63];
-  if (rest == 2) out += digits[(group >> 6) & 63];
+  to[0] = digits[group >> 18];
+  to[1] = digits[(group >> 12) & 63];
+  if (rest == 2) to[2] = digits[(group >> 6) & 63];
   return out;
 }
 
 std::optional<std::string> decode64(std::string_view text,
                                     const std::array<std::int8_t, 256>& values) {
   if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() / 4 * 3 + 2);
-  unsigned group = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const int value = values[static_cast<unsigned char>(c)];
-    if (value < 0) return std::nullopt;
-    group = (group << 6 | static_cast<unsigned>(value)) & 0xffffff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      out += static_cast<char>((group >> bits) & 0xff);
-    }
+  std::string out(text.size() * 3 / 4, '\0');
+  char* to = out.data();
+  const auto value = [&](std::size_t at) { return int{values[byte_at(text, at)]}; };
+  std::size_t at = 0;
+  for (; at + 4 <= text.size(); at += 4, to += 3) {
+    const int group = value(at) << 18 | value(at + 1) << 12 | value(at + 2) << 6 | value(at + 3);
+    if (group < 0) return std::nullopt;  // One that is no digit has all upper bits.
+    to[0] = static_cast<char>(group >> 16);
+    to[1] = static_cast<char>(group >> 8 & 0xff);
+    to[2] = static_cast<char>(group & 0xff);
   }
+  const std::size_t rest = text.size() - at;
+  if (rest == 0) return out;
+  const int group = value(at) << 18 | value(at + 1) << 12 | (rest == 3 ? value(at + 2) << 6 : 0);
   // The bits that are left carry nothing: other values would be a second text of the same bytes.
-  if ((group & ((1U << bits) - 1)) != 0) return std::nullopt;
+  if (group < 0 || (group & (rest == 3 ? 0xff : 0xffff)) != 0) return std::nullopt;
+  to[0] = static_cast<char>(group >> 16);
+  if (rest == 3) to[1] = static_cast<char>(group >> 8 & 0xff);
   return out;
 }
 
@@ -197,22 +204,9 @@ std::string percent_encode(std::string_view text) {
 
 namespace {
 
-bool needs_escape(unsigned char byte) { return byte < 0x20 || byte == '"' || byte == '\\'; }
-
-// The first byte from `at` on that needs an escape, or the end: eight bytes at a time.
 std::size_t plain_until(std::string_view text, std::size_t at) {
-  constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
-  const auto below = [](std::uint64_t word, std::uint64_t limit) {  // Tops of what is less.
-    return (word - ones * limit) & ~word & tops;
-  };
-  for (; text.size() - at >= 8; at += 8) {
-    std::uint64_t eight = 0;
-    std::memcpy(&eight, text.data() + at, 8);
-    const std::uint64_t quotes = below(eight ^ (ones * '"'), 1);
-    if ((below(eight, 0x20) | quotes | below(eight ^ (ones * '\\'), 1)) != 0) break;
-  }
-  while (at < text.size() && !needs_escape(static_cast<unsigned char>(text[at]))) ++at;
-  return at;
+  return static_cast<std::size_t>(plain_end(text.data() + at, text.data() + text.size()) -
+                                  text.data());
 }
 
 void append_escape(std::string& out, unsigned char byte) {

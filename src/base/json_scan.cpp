@@ -1,20 +1,12 @@
 #include "porteiro/base/json_scan.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 namespace porteiro {
 namespace {
 
 constexpr int depth_max = 64;
-
-// Bytes of a string that go by without a look: all but the quote, the backslash and controls.
-constexpr auto plain_byte = [] {
-  std::array<bool, 256> plain{};
-  for (std::size_t i = 0x20; i < 256; ++i) plain[i] = i != '"' && i != '\\';
-  return plain;
-}();
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -43,7 +35,7 @@ class Walker {
   bool string() {
     if (!take('"')) return false;
     for (;;) {
-      while (at_ != end_ && plain_byte[static_cast<unsigned char>(*at_)]) ++at_;
+      at_ = plain_end(at_, end_);
       if (at_ == end_) return false;
       if (take('"')) return true;
       if (!escape()) return false;
@@ -302,14 +294,14 @@ std::optional<std::string> string_value(std::string_view raw) {
 
 bool nests_deeper(std::string_view text, std::size_t levels) {
   std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '"') {
-      in_string = true;
+  const char* const end = text.data() + text.size();
+  for (const char* at = text.data(); at != end; ++at) {
+    const char c = *at;
+    if (c == '"') {
+      for (at = plain_end(at + 1, end); at != end && *at != '"'; at = plain_end(at, end)) {
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+      }
+      if (at == end) break;
     } else if (c == '[' || c == '{') {
       if (++depth > levels) return true;
     } else if ((c == ']' || c == '}') && depth > 0) {

@@ -1,6 +1,5 @@
 #include "porteiro/base/json_tree.hpp"
 
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -18,14 +17,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::ptrdiff_t digits_max = 18;  // So many fit 64 bits, whatever they are.
-
-// What ends the run of a string's bytes that are taken as they are.
-constexpr auto run_ends = [] {
-  std::array<bool, 256> ends{};
-  for (std::size_t i = 0; i < 0x20; ++i) ends[i] = true;
-  ends['"'] = ends['\\'] = true;
-  return ends;
-}();
 
 // Reads the texts that come every day. It gives up on all others, be they wrong, nested deeply or
 // only rare: whoever knows all of JSON is asked then.
@@ -112,7 +103,7 @@ class TreeReader {
     if (!take('"')) return false;
     bool escaped = false;
     for (;;) {
-      while (at_ != end_ && !run_ends[static_cast<unsigned char>(*at_)]) ++at_;
+      at_ = plain_end(at_, end_);
       if (take('"')) break;
       if (!take('\\') || at_ == end_) return false;
       ++at_;

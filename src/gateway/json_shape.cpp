@@ -71,17 +71,18 @@ class Look {
   }
 
   // Gives the place of the closing quote.
-  std::size_t string(std::size_t at) {
-    const std::size_t begin = at;
+  std::size_t string(std::size_t begin) {
+    const char* const end = text_.data() + text_.size();
     bool escaped = false;
-    for (++at; at < text_.size() && text_[at] != '"'; ++at) {
-      if (text_[at] != '\\') continue;
-      escaped = true;
-      ++at;
+    const char* at = plain_end(text_.data() + begin + 1, end);
+    for (; at != end && *at != '"'; at = plain_end(at, end)) {
+      escaped = escaped || *at == '\\';
+      at += *at == '\\' && end - at > 1 ? 2 : 1;
     }
-    if (depth_ == 0 || !levels_[depth_ - 1].name_next || at >= text_.size()) return at;
-    name(text_.substr(begin, at + 1 - begin), escaped);
-    return at;
+    const auto close = static_cast<std::size_t>(at - text_.data());
+    if (depth_ == 0 || !levels_[depth_ - 1].name_next || at == end) return close;
+    name(text_.substr(begin, close + 1 - begin), escaped);
+    return close;
   }
 
   void name(std::string_view quoted, bool escaped) {

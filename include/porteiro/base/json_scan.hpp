@@ -1,6 +1,9 @@
 // A one-pass look at JSON text without building a tree: the raw text of an object's members.
 // For hot paths that read a few members of text we mostly pass on; nlohmann serves everywhere else.
 #pragma once
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +11,31 @@
 #include "porteiro/base/function.hpp"
 
 namespace porteiro {
+
+// The first quote, backslash or control character from `at` on, or `end`: what a JSON string's text
+// is passed up to, eight bytes at a time.
+inline const char* plain_end(const char* at, const char* end) {
+  constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
+  for (; end - at >= 8; at += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, at, 8);
+    const std::uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\');
+    // A byte less than the one taken from it borrows, which sets its top bit.
+    const std::uint64_t found =
+        (((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+        tops;
+    if (found == 0) continue;
+    if constexpr (std::endian::native == std::endian::little) {
+      return at + std::countr_zero(found) / 8;  // What a borrow adds stands behind the first.
+    }
+    break;
+  }
+  const auto plain = [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+  };
+  while (at != end && plain(*at)) ++at;
+  return at;
+}
 
 // Calls `member(name, value)` for each member of the object `text`, with the name unescaped only
 // when it holds no backslash (else as written) and the value's raw text. `member` returns false to

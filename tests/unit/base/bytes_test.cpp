@@ -34,6 +34,21 @@ TEST_CASE("bytes: base64 follows RFC 4648's examples, strictly") {
   }
 }
 
+TEST_CASE("bytes: base64 of any bytes gives them back, and no changed digit goes unseen") {
+  std::string bytes;
+  for (int size = 0; size < 300; ++size) {
+    const std::string text = to_base64(bytes);
+    CHECK(from_base64(text) == bytes);
+    CHECK(from_base64url(to_base64url(bytes)) == bytes);
+    if (!text.empty()) {
+      std::string wrong = text;
+      wrong[static_cast<std::size_t>(size) * 7 % text.size()] = '\xff';
+      CHECK_FALSE(from_base64(wrong).has_value());
+    }
+    bytes += static_cast<char>(size * 151 + 255);
+  }
+}
+
 TEST_CASE("bytes: base64url has its own signs and no padding") {
   const std::string bytes("\xfb\xff\xfe\x01", 4);
   CHECK(to_base64url(bytes) == "-__-AQ");

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <vector>
+
+#include "porteiro/base/random.hpp"
 
 using namespace porteiro;
 
@@ -31,6 +34,33 @@ TEST_CASE("json_scan: gives each member's raw text, whatever the whitespace") {
                             {"c\\n", "[ 1, {\"d\":null} ]"},
                             {"e", "{\r\n\"f\" : -1.5e+3}"}});
   CHECK(members_of("{}") == Members{});
+}
+
+TEST_CASE("json_scan: a string's text is passed up to its first special byte, wherever that is") {
+  const auto special = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
+  };
+  Random random(3);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text;
+    for (std::uint64_t i = random.below(40); i > 0; --i) {
+      text += static_cast<char>(random.chance(30'000) ? random.below(256) : 0x20 + i * 5);
+    }
+    const char* const end = text.data() + text.size();
+    CAPTURE(text);
+    CHECK(plain_end(text.data(), end) - text.data() ==
+          std::find_if(text.begin(), text.end(), special) - text.begin());
+  }
+}
+
+TEST_CASE("json_scan: nesting is counted outside of strings, whatever they hold") {
+  CHECK(nests_deeper("[[1]]", 1));
+  CHECK_FALSE(nests_deeper("[[1]]", 2));
+  CHECK_FALSE(nests_deeper(R"({"a[[[\\":"\"[[[[","b":[]})", 2));
+  CHECK(nests_deeper(R"({"a":"\\","b":[[]]})", 2));
+  CHECK_FALSE(nests_deeper("[\"[[\x01[[\n[[\"]", 1));
+  CHECK_FALSE(nests_deeper("[\"[[", 1));
+  CHECK_FALSE(nests_deeper("[\"[[\\", 1));
 }
 
 TEST_CASE("json_scan: refuses what is not one well-formed object") {
