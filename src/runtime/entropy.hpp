@@ -1,4 +1,4 @@
-// The system's entropy, drawn from OpenSSL in blocks.
+// The kernel's entropy (getrandom), drawn in blocks.
 #pragma once
 #include <array>
 
