@@ -57,7 +57,7 @@ std::vector<std::string> quoted_all(const Names& names) {
 
 const json* property(const json& schema, const std::string& name) {
   const json* properties = member(schema, "properties");
-  return properties == nullptr ? nullptr : member(*properties, name.c_str());
+  return properties == nullptr ? nullptr : member(*properties, name);
 }
 
 // The values a property may have that tell alternatives apart: its const or enum.
@@ -220,7 +220,7 @@ const json& resolved(const json& root, const json& schema) {
   return *at;
 }
 
-const json* member(const json& object, const char* name) {
+const json* member(const json& object, std::string_view name) {
   const auto found = object.find(name);
   return found == object.end() ? nullptr : &*found;
 }

@@ -202,7 +202,7 @@ void Validator::check_array(json& value, const json& schema) {
 void Validator::check_unique(const json& array, const std::string& name) {
   std::map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < array.size(); ++i) {
-    const json* own = array[i].is_object() ? member(array[i], name.c_str()) : nullptr;
+    const json* own = array[i].is_object() ? member(array[i], name) : nullptr;
     if (own == nullptr || !own->is_string()) continue;
     const auto [first, is_new] = seen.emplace(own->get<std::string>(), i);
     if (is_new) continue;
@@ -227,8 +227,8 @@ void Validator::check_object(json& value, const json& schema, const Choice* choi
 void Validator::check_ordered(const json& value, const json& schema, const json& names) {
   const auto& first = names[0].get_ref<const std::string&>();
   const auto& second = names[1].get_ref<const std::string&>();
-  const json* a = member(value, first.c_str());
-  const json* b = member(value, second.c_str());
+  const json* a = member(value, first);
+  const json* b = member(value, second);
   if (a == nullptr || b == nullptr || a->type() != b->type()) return;
   bool wrong_order = *a > *b;  // Numbers, and dates as they are written.
   const json* format = member(resolved(root_, schema.at("properties").at(first)), "format");

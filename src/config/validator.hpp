@@ -1,6 +1,7 @@
 // A document against a schema: problems are collected, defaults filled in.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
+#include <string_view>
 
 #include "config/problems.hpp"
 
@@ -12,6 +13,6 @@ void validate_document(const nlohmann::json& schema, nlohmann::json& document, P
 const nlohmann::json& resolved(const nlohmann::json& root, const nlohmann::json& schema);
 
 // The member of an object, or null.
-const nlohmann::json* member(const nlohmann::json& object, const char* name);
+const nlohmann::json* member(const nlohmann::json& object, std::string_view name);
 
 }  // namespace porteiro::config
