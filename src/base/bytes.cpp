@@ -244,12 +244,10 @@ void append_escape(std::string& out, unsigned char byte) {
 
 void append_json_string(std::string& out, std::string_view text) {
   std::size_t end = plain_until(text, 0);
-  if (end == text.size()) {  // Nearly all texts.
-    const std::size_t at = out.size();
-    out.resize(at + end + 2);
-    out[at] = '"';
-    text.copy(out.data() + at + 1, end);
-    out[at + 1 + end] = '"';
+  if (std::array<char, 64> quoted; end == text.size() && end + 2 <= quoted.size()) {  // Nearly all.
+    quoted[0] = quoted[end + 1] = '"';
+    text.copy(quoted.data() + 1, end);
+    out.append(quoted.data(), end + 2);
     return;
   }
   out += '"';

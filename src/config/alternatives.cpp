@@ -128,13 +128,14 @@ class Chooser {
     const Branches& branches = choice_.fitting;
     const auto present = [&](const std::string* name) { return value_.contains(*name); };
     Names wanted, chosen;
+    std::vector<Names> all;  // Of each branch.
     std::ptrdiff_t most = 0;
     for (const json* branch : branches) {
-      Names own = own_names(*branch, branches);
+      const Names& own = all.emplace_back(own_names(*branch, branches));
       if (!own.empty() && !has(wanted, *own.front())) wanted.push_back(own.front());
       auto count = std::count_if(own.begin(), own.end(), present);
       if (!own.empty() && present(own.front())) count += first_weight;
-      if (count > most) chosen = std::move(own);
+      if (count > most) chosen = own;
       most = std::max(most, count);
     }
     if (most == 0) {
@@ -143,9 +144,8 @@ class Chooser {
     }
     choice_.chosen_by = in_quotes(**std::find_if(chosen.begin(), chosen.end(), present));
     Branches same;
-    for (const json* branch : branches) {
-      const Names own = own_names(*branch, branches);
-      if (!own.empty() && *own.front() == *chosen.front()) same.push_back(branch);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!all[i].empty() && *all[i].front() == *chosen.front()) same.push_back(branches[i]);
     }
     const std::string* tag = same.size() > 1 ? tag_of(same) : nullptr;
     if (tag != nullptr) {
@@ -221,8 +221,10 @@ const json& resolved(const json& root, const json& schema) {
 }
 
 const json* member(const json& object, std::string_view name) {
-  const auto found = object.find(name);
-  return found == object.end() ? nullptr : &*found;
+  const auto* const members = object.get_ptr<const json::object_t*>();
+  if (members == nullptr) return nullptr;
+  const auto found = members->find(name);
+  return found == members->end() ? nullptr : &found->second;
 }
 
 std::string kind_of(const json& value) {

@@ -15,20 +15,27 @@ namespace porteiro {
 // The first quote, backslash or control character from `at` on, or `end`: what a JSON string's text
 // is passed up to, eight bytes at a time.
 inline const char* plain_end(const char* at, const char* end) {
-  constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
-  for (; end - at >= 8; at += 8) {
+  const auto special = [](const char* of) {  // Has the top bit of each that is found.
+    constexpr std::uint64_t ones = 0x0101010101010101U, tops = 0x8080808080808080U;
     std::uint64_t eight = 0;
-    std::memcpy(&eight, at, 8);
+    std::memcpy(&eight, of, 8);
     const std::uint64_t quote = eight ^ (ones * '"'), slash = eight ^ (ones * '\\');
-    // A byte less than the one taken from it borrows, which sets its top bit.
-    const std::uint64_t found =
-        (((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
-        tops;
-    if (found == 0) continue;
-    if constexpr (std::endian::native == std::endian::little) {
-      return at + std::countr_zero(found) / 8;  // What a borrow adds stands behind the first.
+    // A byte less than what is taken from it borrows, which sets its top bit.
+    return (((eight - ones * 0x20) & ~eight) | ((quote - ones) & ~quote) |
+            ((slash - ones) & ~slash)) &
+           tops;
+  };
+  if constexpr (std::endian::native == std::endian::little) {
+    // What a borrow adds stands behind the first.
+    const auto first = [](std::uint64_t found) { return std::countr_zero(found) / 8; };
+    const bool short_text = end - at < 8;
+    for (; end - at >= 8; at += 8) {
+      if (const std::uint64_t found = special(at); found != 0) return at + first(found);
     }
-    break;
+    if (!short_text) {  // The last eight, of which some were looked at before.
+      const std::uint64_t found = special(end - 8);
+      return found == 0 ? end : end - 8 + first(found);
+    }
   }
   const auto plain = [](char c) {
     return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
