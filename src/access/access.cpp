@@ -18,17 +18,13 @@ bool fits(std::string_view pattern, std::string_view text) {
 std::string explanation(const Decision& asked, Reason reason) {
   const std::string role(asked.role), resource(asked.resource), purpose(asked.purpose);
   const bool of_clients = resource == action::of_clients;
-  // Of the key service's actions, those on clients' keys are allowed all at once.
-  const bool all_of_kms = of_clients && asked.action.starts_with("kms:");
-  const std::string rule = "{ \"do\": \"" + std::string(all_of_kms ? "kms:*" : asked.action) +
-                           "\", \"on\": \"" + resource + "\" }";
+  const std::string rule =
+      "{ \"do\": \"" + std::string(asked.action) + "\", \"on\": \"" + resource + "\" }";
   // What clients made, all at once, is seldom what is meant.
   const std::string add =
-      of_clients
-          ? "the configuration declares nothing of that name: correct the name, or declare it and "
-            "allow that; " +
-                rule + " allows all, those of clients included"
-          : "add " + rule + " to it";
+      of_clients ? "the configuration declares nothing of that name, or all are asked for; " +
+                       rule + " allows all, those of clients included"
+                 : "add " + rule + " to it";
   switch (reason) {
     case Reason::allowed:
       return {};

@@ -116,8 +116,9 @@ class TreeReader {
       return true;
     }
     auto plain = string_value(quoted);
-    if (plain) out = *std::move(plain);
-    return plain.has_value();
+    if (!plain) return false;
+    out = *std::move(plain);
+    return true;
   }
 
   std::ptrdiff_t digits() {

@@ -57,8 +57,7 @@ Ticket ticket_of(const queue::Message& message) {
   ticket.request = parse_id(from.value("request", "")).value_or(Id{});
   ticket.accepted = Time(Duration(from.value("accepted", std::int64_t{0})));
   ticket.failures = from.value("failures", 0u);
-  ticket.behalf = {from.value("purpose", ""), from.value("client", ""),
-                   from.value("masked", false)};
+  ticket.behalf = {from.value("purpose", ""), from.value("client", ""), from.value("masked", true)};
   return ticket;
 }
 

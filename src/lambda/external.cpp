@@ -235,14 +235,21 @@ void ExternalWorker::handle(const http::Request& request, http::Responder respon
   }
   asked_ = true;
   const Surroundings& surroundings = common_.surroundings;
-  if (surroundings.data && is_data(request)) {
-    caller_->active = callbacks_.started || (done_ && !answer_);
-    tell_cause(*caller_, invocation_.get());
-    return surroundings.data(caller_, request, std::move(respond));
-  }
   const auto& services = surroundings.services;
-  if (!services || RuntimeApi::takes(request)) return api_.handle(request, std::move(respond));
+  const bool data = surroundings.data && is_data(request);
+  if (!data && (!services || RuntimeApi::takes(request))) {
+    return api_.handle(request, std::move(respond));
+  }
+  caller_->active = callbacks_.started || (done_ && !answer_);
   tell_cause(*caller_, invocation_.get());
+  if (data) return surroundings.data(caller_, request, std::move(respond));
+  // Nothing would say for whom and for what it asks.
+  if (!caller_->active) {
+    return respond(
+        http::problem(403,
+                      "this worker has no invocation now: the services answer a start or "
+                      "an invocation; end what it does before it answers"));
+  }
   services(*caller_, request, std::move(respond));
 }
 

@@ -1,5 +1,5 @@
 // The engine on SQLite: what is written. Each operation makes all its checks before its first
-// write, so that only a transaction of several operations needs a savepoint.
+// write, so that only a transaction of several operations that shares its commit needs a savepoint.
 #include <algorithm>
 
 #include "stores/expect.hpp"

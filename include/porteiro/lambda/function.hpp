@@ -36,14 +36,14 @@ struct Reply {
   std::vector<http::Header> headers{};  // Others, for whoever asked over HTTP.
 };
 
-// What only an invocation by the Lambda service has: what it brings, and what it wants to know
-// beside the reply, which is set when it ends.
 // For whom a function invokes another one, as its own events say.
 struct Behalf {
   std::string purpose{}, client{};
   bool masked = false;
 };
 
+// What only an invocation by the Lambda service has: what it brings, and what it wants to know
+// beside the reply, which is set when it ends.
 struct Direct {
   Id request{};                    // What the invocation is called; zero: that is left open.
   std::string qualifier{};         // The version or alias that was asked for; empty: none was.

@@ -40,7 +40,7 @@ class Kms {
   static bool takes(const http::Request& request);
 
   // Answers everything, errors in the service's form. `who` counts for the config's keys; for
-  // those of clients the access key of the request does.
+  // those of clients the access key of the request does, once the role of a function reaches them.
   void handle(const http::Request& request, http::Responder respond, const Asker& who);
 
   // Of what clients made nothing is left; `done` when that is durable. Errors: unavailable.

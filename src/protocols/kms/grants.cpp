@@ -218,7 +218,7 @@ Answer<Done> list_grants(Call& call) {
 }
 
 Answer<Done> list_retirable_grants(Call& call) {
-  PORTEIRO_TRY(call.service.allow_clients_keys(call));
+  PORTEIRO_TRY(call.service.allow_clients_keys(call, call.action.name));
   call.in.require("RetiringPrincipal");
   const Text who = call.in.text("RetiringPrincipal", 256, 1);
   if (call.in.failure()) return *call.in.failure();
@@ -230,7 +230,7 @@ Answer<Done> list_retirable_grants(Call& call) {
 }
 
 Answer<Done> retire_grant(Call& call) {
-  PORTEIRO_TRY(call.service.allow_clients_keys(call));
+  PORTEIRO_TRY(call.service.allow_clients_keys(call, call.action.name));
   Service& service = call.service;
   const Text token = call.in.text("GrantToken", 8192, 1);
   Text id = call.in.text("GrantId", 128, 1);

@@ -158,7 +158,7 @@ void write_metadata(Service& service, aws::Writer& out, const Key& key) {
 }
 
 Answer<Done> create_key(Call& call) {
-  PORTEIRO_TRY(call.service.allow_clients_keys(call));
+  PORTEIRO_TRY(call.service.allow_clients_keys(call, call.action.name));
   PORTEIRO_TRY(kms::KeyData data, read_new_key(call));
   if (!kms::is_pair(data.spec) || data.origin == kms::Origin::external) {
     return finish_key(call.service, call.out, std::move(data), nullptr);

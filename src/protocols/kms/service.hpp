@@ -28,7 +28,7 @@ struct Action;
 
 // Who sent a request.
 struct Caller {
-  Asker who;        // For the config's keys.
+  Asker who;        // Whose role reaches the config's keys, and clients' keys as a whole.
   std::string arn;  // For clients' keys: a user named as the access key, or the root.
 };
 
@@ -101,7 +101,8 @@ class Service : public std::enable_shared_from_this<Service> {
                            Names names = Names::all);
   Answer<const kms::Grant*> allow(Call& call, const Key& key, const Wanted& wanted);
   // A function's role has to reach clients' keys, all of them, before key policies count.
-  Answer<void> allow_clients_keys(Call& call);
+  Answer<void> allow_clients_keys(Call& call, std::string_view operation,
+                                  const EncryptionContext* context = nullptr);
   bool visible(const Caller& caller, const Key& key) const;  // In lists.
   // Fails where GrantTokens has a member that is no grant's.
   Answer<void> check_grant_tokens(Call& call);

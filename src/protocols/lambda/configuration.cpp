@@ -147,9 +147,8 @@ Answer<void> check_target(const Call& call, std::string_view text, std::string_v
   }
   if (ours && arn->service == "lambda") {
     PORTEIRO_TRY(const Reference reference, parse_reference(text, {}, service.aws));
-    if (service.parts.catalogue.find(reference.name) != nullptr) {
-      return service.permit(call, access::action::function_invoke, reference.name);
-    }
+    PORTEIRO_TRY(service.permit(call, access::action::function_invoke, reference.name));
+    if (service.parts.catalogue.find(reference.name) != nullptr) return ok();
     return wrong("The function of " + std::string(member) +
                  " does not exist: " + std::string(text));
   }

@@ -575,6 +575,8 @@ TEST_CASE("crew: an invocation of the service is not retried, and is an event in
   CHECK(shown.purpose == "credit");
   CHECK(shown.principal == "shop");
   CHECK(shown.masked);
+  given.masked = true;
+  CHECK(invoke({}).masked);
   bool told = false;
   b.functions->invoke("nobody", std::make_shared<Direct>(),
                       [&](Result<Reply> reply) { told = errc_of(reply) == Errc::not_found; });

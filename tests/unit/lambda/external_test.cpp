@@ -94,6 +94,12 @@ TEST_CASE("external: the data API knows its caller, with a token of its own that
     Id trace;
   };
   std::vector<Call> calls;
+  std::vector<std::string> served;
+  o.surroundings.services = [&](const Caller&, const http::Request& request,
+                                http::Responder respond) {
+    served.emplace_back(request.target);
+    respond({.status = 200, .body = "{}"});
+  };
   o.external.version = "3";
   o.external.environment = {{"PORTEIRO_DATA_TOKEN", "mine"}, {"PORTEIRO_DATA_URL", "mine"}};
   o.surroundings.data = [&](const std::shared_ptr<Caller>& caller, const http::Request& request,
@@ -106,20 +112,26 @@ TEST_CASE("external: the data API knows its caller, with a token of its own that
   const auto ask_data = [&](VirtualChild& child, const std::string& target, Task then) {
     o.children.ports.send(child.connection(), std::string(child.variable("AWS_LAMBDA_RUNTIME_API")),
                           {.target = target},
-                          [then = std::move(then)](Result<http::Response> reply) mutable {
+                          [target, then = std::move(then)](Result<http::Response> reply) mutable {
                             REQUIRE(reply.has_value());
-                            CHECK(reply.value().body == "{}");
+                            const bool idle = target == "/idle";
+                            CHECK(reply.value().status == (idle ? 403 : 200));
+                            CHECK((reply.value().body == "{}") != idle);
                             then();
                           });
   };
   o.children.processes.script = [&](VirtualChild& child) {
     child.write("my token is " + std::string(child.variable("PORTEIRO_DATA_TOKEN")) + "\n");
-    ask_data(child, "/data/start", [&] { o.serve(child); });
+    ask_data(child, "/data/start", [&] { ask_data(child, "/start", [&] { o.serve(child); }); });
   };
   o.handler = [&](VirtualChild& child, const http::Response& next) {
-    ask_data(child, "/data/B/x/y?z", [&, next] {
-      o.ask(child, "POST", "invocation/" + Outside::id_of(next) + "/response", "1",
-            [&](const http::Response&) { ask_data(child, "/data", [] {}); });
+    ask_data(child, "/while", [&, next] {
+      ask_data(child, "/data/B/x/y?z", [&, next] {
+        o.ask(child, "POST", "invocation/" + Outside::id_of(next) + "/response", "1",
+              [&](const http::Response&) {
+                ask_data(child, "/data", [&] { ask_data(child, "/idle", [] {}); });
+              });
+      });
     });
   };
   o.make();
@@ -132,6 +144,7 @@ TEST_CASE("external: the data API knows its caller, with a token of its own that
   CHECK_FALSE(calls[0].trace);
   CHECK(calls[1].trace);
   CHECK(calls[2].target == "/data");
+  CHECK(served == std::vector<std::string>{"/start", "/while"});  // Not what came when it was idle.
   VirtualChild& child = o.child();
   CHECK(calls[0].token.size() == 43);
   CHECK(child.variable("PORTEIRO_DATA_TOKEN") == calls[0].token);

@@ -120,6 +120,18 @@ TEST_CASE("kms service: a function reaches clients' keys only by a rule for all"
     CHECK(client.decisions.denials.back() == "f kms:" + each[0].get<std::string>() + " *");
   }
   CHECK(client.ok("ListKeys", json::object())["Keys"].size() == 1);  // The config's.
+  access::Rule in_context{"kms:Decrypt", "*"};
+  in_context.context = context.get<access::Context>();
+  KmsClient narrow(with_role({in_context, {"kms:ReEncryptFrom", "*"}, {"kms:ReEncryptTo", "*"}}));
+  const std::string one = narrow.new_key(), two = narrow.new_key();
+  const json with = narrow.encrypted(one, context), without = narrow.encrypted(one);
+  narrow.who = {.name = "f", .role = "keeper"};
+  CHECK(narrow.ok("Decrypt", with)["Plaintext"] == to_base64("secret"));
+  CHECK(narrow.refused("Decrypt", without) == "AccessDeniedException");
+  json again = without;
+  again["DestinationKeyId"] = two;
+  narrow.ok("ReEncrypt", again);
+  CHECK(narrow.ok("ListKeys", json::object())["Keys"].size() == 4);  // The config's, too: "*".
   KmsClient other(with_role({{"kms:*", "*"}}));
   other.who = {.name = "f", .role = "keeper"};
   CHECK(other.ok("Decrypt", other.encrypted(other.new_key()))["Plaintext"] == to_base64("secret"));
