@@ -20,10 +20,14 @@ std::string explanation(const Decision& asked, Reason reason) {
   const bool of_clients = resource == action::of_clients;
   const std::string rule =
       "{ \"do\": \"" + std::string(asked.action) + "\", \"on\": \"" + resource + "\" }";
-  // What clients made, all at once, is seldom what is meant.
+  // What clients made, all at once, is seldom what is meant. Of the key service's actions the
+  // config's schema knows those on keys of the config.
+  const char* const or_all = of_clients && asked.action.starts_with("kms:")
+                                 ? ", or kms:* where the configuration has no such action,"
+                                 : "";
   const std::string add =
       of_clients ? "the configuration declares nothing of that name, or all are asked for; " +
-                       rule + " allows all, those of clients included"
+                       rule + or_all + " allows all, those of clients included"
                  : "add " + rule + " to it";
   switch (reason) {
     case Reason::allowed:
