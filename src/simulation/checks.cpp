@@ -81,10 +81,11 @@ CheckResult http_same(const json& check, const Evidence& evidence) {
   }
   std::uint64_t different = 0, first = 0;
   for (const auto& [number, replies] : by_number) {
-    const bool same = replies.size() == all.size() &&
-                      std::all_of(replies.begin(), replies.end(), [&](const std::string* reply) {
-                        return *reply == *replies.front();
-                      });
+    const bool same =
+        replies.size() == all.size() &&
+        std::all_of(replies.begin(), replies.end(), [&replies = replies](const std::string* reply) {
+          return *reply == *replies.front();
+        });
     if (!same && different++ == 0) first = number;
   }
   std::string figures = std::to_string(by_number.size()) + " times the replies of " +
