@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/json_cursor.hpp"
+
 namespace porteiro {
 namespace {
 
@@ -16,21 +18,9 @@ int hex_value(char c) {
 }
 
 // Walks over JSON text; each skip leaves the position behind what it has accepted.
-class Walker {
+class Walker : public JsonCursor {
  public:
-  explicit Walker(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
-
-  const char* at() const { return at_; }
-  bool done() const { return at_ == end_; }
-
-  void spaces() {
-    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
-  }
-  bool take(char c) {
-    if (at_ == end_ || *at_ != c) return false;
-    ++at_;
-    return true;
-  }
+  using JsonCursor::JsonCursor;
 
   bool string() {
     if (!take('"')) return false;
@@ -131,9 +121,6 @@ class Walker {
       spaces();
     }
   }
-
-  const char* at_;
-  const char* end_;
 };
 
 // The members of the one object that `text` is; `member` says whether to go on.

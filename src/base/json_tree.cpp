@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/json_cursor.hpp"
 #include "porteiro/base/bytes.hpp"
 #include "porteiro/base/json_scan.hpp"
 
@@ -20,27 +21,18 @@ constexpr std::ptrdiff_t digits_max = 18;  // So many fit 64 bits, whatever they
 
 // Reads the texts that come every day. It gives up on all others, be they wrong, nested deeply or
 // only rare: whoever knows all of JSON is asked then.
-class TreeReader {
+class TreeReader : JsonCursor {
  public:
-  explicit TreeReader(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
+  using JsonCursor::JsonCursor;
 
   bool whole(json& out) {
     spaces();
     if (!value(out, 0)) return false;
     spaces();
-    return at_ == end_;
+    return done();
   }
 
  private:
-  void spaces() {
-    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
-  }
-  bool take(char c) {
-    if (at_ == end_ || *at_ != c) return false;
-    ++at_;
-    return true;
-  }
-
   bool value(json& out, std::size_t depth) {
     if (at_ == end_) return false;
     switch (*at_) {
@@ -166,9 +158,6 @@ class TreeReader {
     out = value;
     return true;
   }
-
-  const char* at_;
-  const char* end_;
 };
 
 }  // namespace

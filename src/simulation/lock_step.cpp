@@ -145,18 +145,18 @@ void LockStep::Worker::ended(Result<ProcessEnd> how) {
 void LockStep::Worker::arrive(std::shared_ptr<Call> call, const http::Request& request) {
   if (hangs || handler == nullptr) return;
   told(false);
+  calls.emplace_back(call);
   Asked one{std::string(request.method),
             std::string(request.target),
             std::string(request.body),
             std::string(request.peer),
             {},
             request.client == nullptr ? nullptr : request.client->get(),
-            call};
+            std::move(call)};
   for (const http::HeaderView& header : request.headers) {
     one.headers.push_back({std::string(header.name), std::string(header.value)});
   }
   asked.push_back(std::move(one));
-  calls.push_back(std::move(call));
 }
 
 bool LockStep::Worker::waits() {

@@ -1,6 +1,7 @@
 // Writes under a role: what may be written, and the entries that come before it.
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "stores/access_parts.hpp"
 
@@ -140,13 +141,16 @@ void Access::add_cascades(std::size_t collection, std::string_view key, std::vec
 // They are appended in order, so that the last one's is the end of all.
 void Access::record_all(const std::vector<Line>& lines, const Cause& cause,
                         access::Recorder::Done done) {
-  for (const Line& line : lines) {
+  const auto record = [&](const Line& line, access::Recorder::Done then) {
     access::Decision decided = decision(line.entry, line.act, cause);
     decided.subject = line.subject;
     decided.fields = line.fields;
-    const bool last = &line == &lines.back();
-    guard_.record(decided, last ? std::move(done) : access::Recorder::Done([](const auto&) {}));
+    guard_.record(decided, std::move(then));
+  };
+  for (const Line& line : std::span(lines).first(lines.size() - 1)) {
+    record(line, [](const auto&) {});
   }
+  record(lines.back(), std::move(done));
 }
 
 }  // namespace porteiro::stores

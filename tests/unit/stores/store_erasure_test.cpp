@@ -67,6 +67,20 @@ struct Erasing : StoreFixture {
     return wait<std::vector<Erasure>>(
         [&](auto done) { store->erase_subject("cpf", token(cpf), Id{}, std::move(done)); });
   }
+  // An erasure between two writes of the person, and what became of the three.
+  struct Between {
+    std::shared_ptr<std::optional<Result<Committed>>> before;
+    std::optional<Result<std::vector<Erasure>>> erased;
+    json last = ana();
+  };
+  void begin_between(Between& all) {
+    json first = ana();
+    first["segment"] = "first";
+    all.last["segment"] = "last";
+    all.before = begin(write::Put{"person", first});
+    store->erase_subject("cpf", token(cpf_a), Id{},
+                         [&all](auto result) { all.erased.emplace(std::move(result)); });
+  }
   bool has(std::string_view name, std::string_view key) {
     const auto got = get(name, key);
     REQUIRE(got.has_value());
@@ -184,17 +198,12 @@ TEST_CASE("store erasure: a write before it takes no key of the writes behind it
   fs::remove_all(f.directory + "/stores");
   fs::rename(f.directory + "/backup", f.directory + "/stores");
   f.again("sqlite");
-  json first = ana(), last = ana();
-  first["segment"] = "first";
-  last["segment"] = "last";
-  const auto before = f.begin(write::Put{"person", first});
-  std::optional<Result<std::vector<Erasure>>> erased;
-  f.store->erase_subject("cpf", f.token(cpf_a), Id{},
-                         [&](auto result) { erased.emplace(std::move(result)); });
-  REQUIRE(f.put("person", last).has_value());
-  CHECK(errc_of(**before) == Errc::unavailable);
-  REQUIRE(erased.has_value());
-  CHECK(erased->has_value());
+  Erasing::Between all;
+  f.begin_between(all);
+  REQUIRE(f.put("person", all.last).has_value());
+  CHECK(errc_of(**all.before) == Errc::unavailable);
+  REQUIRE(all.erased.has_value());
+  CHECK(all.erased->has_value());
   f.again("sqlite");
   CHECK(f.read("person", cpf_a)["segment"] == "last");
 }
@@ -202,21 +211,16 @@ TEST_CASE("store erasure: a write before it takes no key of the writes behind it
 TEST_CASE("store erasure: it takes its place among the writes") {
   Erasing f("memory", false);
   f.fill(cpf_a, 1);
-  json first = ana(), last = ana();
-  first["segment"] = "first";
-  last["segment"] = "last";
-  const auto before = f.begin(write::Put{"person", first});
-  std::optional<Result<std::vector<Erasure>>> erased;
-  f.store->erase_subject("cpf", f.token(cpf_a), Id{},
-                         [&](auto result) { erased.emplace(std::move(result)); });
-  const auto after = f.begin(write::Put{"person", last});
+  Erasing::Between all;
+  f.begin_between(all);
+  const auto after = f.begin(write::Put{"person", all.last});
   const auto debt = f.begin(write::Put{"debt", debt_of(cpf_a, 9)});
   f.world.scheduler.run_until_idle();
-  REQUIRE((*before)->has_value());
+  REQUIRE((*all.before)->has_value());
   REQUIRE((*after)->has_value());
   REQUIRE((*debt)->has_value());
-  REQUIRE(erased.has_value());
-  REQUIRE(erased->has_value());
+  REQUIRE(all.erased.has_value());
+  REQUIRE(all.erased->has_value());
   CHECK(f.read("person", cpf_a)["segment"] == "last");
   CHECK(f.read("debt", debt_id(9))["creditor"] == "Banco Canário");
   CHECK_FALSE(f.has("debt", debt_id(1)));
