@@ -1,6 +1,7 @@
 // A request to KMS in AWS JSON 1.1: the first line is the action, the rest the body. The reply is
 // JSON or empty, whatever comes, and comes exactly once. "@K", "@P", "@M" and "@B" stand for the
-// ids of a symmetric key, a pair and a MAC key, and for a ciphertext.
+// ids of a symmetric key, a pair and a MAC key, and for a ciphertext. A function without a role
+// changes nothing, and no reply to it names a key.
 #include <nlohmann/json.hpp>
 
 #include "porteiro/base/bytes.hpp"
@@ -10,6 +11,8 @@
 namespace {
 
 using namespace porteiro;
+
+constexpr protocols::Asker developer{{.name = "developer", .developer = true}};
 
 struct KmsWorld {
   KmsWorld()
@@ -36,19 +39,34 @@ struct KmsWorld {
     const http::HeaderView headers[] = {{"Host", "localhost"}, {"X-Amz-Target", target}};
     int replies = 0;
     std::string text;
-    service->handle({"POST", "/", headers, body, "fuzz"},
-                    [&](http::Response response) {
-                      ++replies;
-                      PORTEIRO_ASSERT(response.status == 200 || response.status == 400 ||
-                                      response.status == 412 || response.status == 500);
-                      text = std::move(response.body);
-                    },
-                    {{.name = "developer", .developer = true}});
+    service->handle(
+        {"POST", "/", headers, body, "fuzz"},
+        [&](http::Response response) {
+          ++replies;
+          PORTEIRO_ASSERT(response.status == 200 || response.status == 400 ||
+                          response.status == 412 || response.status == 500);
+          text = std::move(response.body);
+        },
+        who);
     world.scheduler.run_for(std::chrono::seconds(1));
     PORTEIRO_ASSERT(replies == 1);
     PORTEIRO_ASSERT(service->waiting() == 0);
     PORTEIRO_ASSERT(valid_utf8(text));
     return text;
+  }
+
+  // All that the developer can read of the keys.
+  std::string shown() {
+    std::string all = send("ListKeys", "{}") + send("ListAliases", "{}");
+    for (const std::string& key : {symmetric, pair, mac}) {
+      const std::string body = R"({"KeyId":")" + key + "\"}";
+      for (const char* const action :
+           {"DescribeKey", "GetKeyPolicy", "ListGrants", "ListKeyRotations", "ListResourceTags",
+            "GetKeyRotationStatus"}) {
+        all += send(action, body);
+      }
+    }
+    return all;
   }
 
   std::string filled(std::string text) const {
@@ -67,6 +85,7 @@ struct KmsWorld {
   std::unique_ptr<kms::Kms> keys;
   std::unique_ptr<protocols::Kms> service;
   std::string symmetric, pair, mac, blob;
+  protocols::Asker who = developer;
 };
 
 }  // namespace
@@ -78,8 +97,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   KmsWorld world;
   const std::string input = world.filled(std::string(raw));
   const std::size_t line = std::min(input.find('\n'), input.size());
-  const std::string reply =
-      world.send(input.substr(0, line), input.substr(std::min(line + 1, input.size())));
+  const std::string action = input.substr(0, line);
+  const std::string body = input.substr(std::min(line + 1, input.size()));
+
+  const std::string before = world.shown();
+  world.who = {{.name = "stranger"}};
+  const std::string refusal = world.send(action, body);
+  PORTEIRO_ASSERT(refusal.empty() || nlohmann::json::accept(refusal));
+  PORTEIRO_ASSERT(refusal.find("\"KeyId\":") == refusal.npos);
+  world.who = developer;
+  PORTEIRO_ASSERT(world.shown() == before);
+
+  const std::string reply = world.send(action, body);
   PORTEIRO_ASSERT(reply.empty() || nlohmann::json::accept(reply));
   return 0;
 }

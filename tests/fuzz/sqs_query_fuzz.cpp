@@ -1,5 +1,6 @@
 // A request to SQS in the Query protocol: the first line is the target, the rest the form. The
-// reply is XML, its tags closed in order, whatever comes.
+// reply is XML, its tags closed in order, whatever comes, and a function without a role changes
+// nothing.
 #include <vector>
 
 #include "sqs_world.hpp"
@@ -30,17 +31,24 @@ bool well_formed(std::string_view text) {
   return false;
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+void ask(std::string_view raw, bool as_stranger) {
   using namespace porteiro;
   fuzz::SqsWorld world;
-  const std::string input = world.with_handle({reinterpret_cast<const char*>(data), size});
+  if (as_stranger) world.ask_as_stranger();
+  const std::string input = world.with_handle(std::string(raw));
   const std::size_t line = std::min(input.find('\n'), input.size());
   const std::string body = input.substr(std::min(line + 1, input.size()));
   const http::HeaderView headers[] = {{"Host", "localhost"},
                                       {"Content-Type", "application/x-www-form-urlencoded"}};
   const std::string target = input.substr(0, line);
   PORTEIRO_ASSERT(well_formed(world.send(target, headers, body)));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view raw(reinterpret_cast<const char*>(data), size);
+  ask(raw, false);
+  ask(raw, true);
   return 0;
 }

@@ -30,7 +30,8 @@ class SqsWorld {
     json("CreateQueue", R"({"QueueName":"q.fifo","Attributes":{"FifoQueue":"true"}})");
     json("SendMessage", R"({"QueueUrl":"dead","MessageBody":"m"})");
     json("SendMessage", R"({"QueueUrl":"q","MessageBody":"m"})");
-    handle_ = nlohmann::json::parse(json("ReceiveMessage", R"({"QueueUrl":"q"})"))
+    const char* const lasting = R"({"QueueUrl":"q","VisibilityTimeout":43200})";
+    handle_ = nlohmann::json::parse(json("ReceiveMessage", lasting))
                   .at("Messages")[0]
                   .at("ReceiptHandle");
   }
@@ -40,6 +41,20 @@ class SqsWorld {
     const std::size_t at = text.find("@H");
     return at == std::string::npos ? text : text.replace(at, 2, handle_);
   }
+
+  // From here on a function without a role asks. What there is must stay as it is: the destructor
+  // looks.
+  void ask_as_stranger() {
+    before_ = shown();
+    who_ = {{.name = "fuzz"}};
+  }
+  ~SqsWorld() {
+    if (who_.principal.developer) return;
+    who_ = developer;
+    PORTEIRO_ASSERT(shown() == before_);
+  }
+  SqsWorld(const SqsWorld&) = delete;
+  SqsWorld& operator=(const SqsWorld&) = delete;
 
   // The reply's body; it has come exactly once, with a status that SQS has.
   std::string send(std::string_view target, std::span<const http::HeaderView> headers,
@@ -54,7 +69,7 @@ class SqsWorld {
       PORTEIRO_ASSERT(status == 200 || status == 400 || status == 403 || status == 404);
       text = std::move(response.body);
     };
-    sqs_->handle(request, take, {{.name = "fuzz", .developer = true}});
+    sqs_->handle(request, take, who_);
     world_.scheduler.run_for(std::chrono::seconds(21));  // Longer than any poll.
     PORTEIRO_ASSERT(replies == 1);
     PORTEIRO_ASSERT(sqs_->waiting() == 0);
@@ -69,6 +84,19 @@ class SqsWorld {
   }
 
  private:
+  static constexpr protocols::Asker developer{{.name = "fuzz", .developer = true}};
+
+  // Every queue with all that can be read of it, as the developer sees it.
+  std::string shown() {
+    std::string all = json("ListQueues", "{}");
+    for (const std::string name : {"dead", "q", "q.fifo"}) {
+      const std::string url = R"({"QueueUrl":")" + name + '"';
+      all += json("GetQueueAttributes", url + R"(,"AttributeNames":["All"]})");
+      all += json("ListQueueTags", url + "}");
+    }
+    return all;
+  }
+
   virtual_world::World world_;
   telemetry::Telemetry telemetry_;
   access::Guard guard_;
@@ -76,6 +104,8 @@ class SqsWorld {
   std::unique_ptr<queue::Queues> queues_;
   std::unique_ptr<protocols::Sqs> sqs_;
   std::string handle_;
+  protocols::Asker who_ = developer;
+  std::string before_;
 };
 
 }  // namespace porteiro::fuzz
