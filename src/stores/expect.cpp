@@ -24,6 +24,13 @@ Result<void> check_expected(const Layout& layout, const Expect& expect, std::uin
   return success();
 }
 
+Result<void> check_subject(const Layout& layout, std::string_view before, const Row& row) {
+  if (before.empty() || before == row.subject) return success();
+  return error(Errc::conflict,
+               "there is a record with this key already that belongs to another data subject",
+               layout.collection.name + "." + layout.collection.key);
+}
+
 Error refers_to_nothing(const Layout& layout, const Field& reference) {
   return error(Errc::conflict,
                "there is no such record in " + reference.reference + ": it has to be written first",

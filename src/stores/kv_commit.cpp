@@ -152,15 +152,12 @@ Result<std::uint64_t> KvEngine::apply(Under& under, const operation::Put& put) {
   const Layout* layout = layouts_.find(put.collection);
   if (layout == nullptr) return no_collection(put.collection);
   PORTEIRO_TRY(check_row(*layout, put.row));
-  if (put.expect.kind != Expect::Kind::anything) {
+  if (put.expect.kind != Expect::Kind::anything || !layout->collection.subject.empty()) {
     PORTEIRO_TRY(const auto bytes, under.writer.get(spaces_[layout->number].rows, put.row.key));
-    std::uint64_t version = 0;
-    if (bytes) {
-      const auto record = read_record(*bytes);
-      if (!record) return corrupt_record();
-      version = record->version;
-    }
-    PORTEIRO_TRY(check_expected(*layout, put.expect, version));
+    const auto record = bytes ? read_record(*bytes) : RecordView{};
+    if (!record) return corrupt_record();
+    PORTEIRO_TRY(check_expected(*layout, put.expect, record->version));
+    PORTEIRO_TRY(check_subject(*layout, record->subject, put.row));
   }
   PORTEIRO_TRY(check_references(under.writer, *layout, put.row));
   return write_row(under, *layout, put.row);

@@ -107,11 +107,13 @@ Result<void> SqliteEngine::note_once(const Transaction& transaction) {
   return write(use);
 }
 
-Result<std::uint64_t> SqliteEngine::version_of(const Layout& layout, std::string_view key) {
+Result<std::uint64_t> SqliteEngine::version_of(const Layout& layout, std::string_view key,
+                                               std::string* subject) {
   PORTEIRO_TRY(sqlite3_stmt * statement, writing(tables_[layout.number].version));
   Use use(statement);
   use.bind(1, key);
   PORTEIRO_TRY(const bool row, whole(use.step()));
+  if (row && subject != nullptr) *subject = use.text(1);
   return row ? static_cast<std::uint64_t>(use.number(0)) : std::uint64_t{0};
 }
 
@@ -131,9 +133,11 @@ Result<std::uint64_t> SqliteEngine::apply(Under& under, const operation::Put& pu
   const Layout* layout = layouts_.find(put.collection);
   if (layout == nullptr) return no_collection(put.collection);
   PORTEIRO_TRY(check_row(*layout, put.row));
-  if (put.expect.kind != Expect::Kind::anything) {
-    PORTEIRO_TRY(const auto version, version_of(*layout, put.row.key));
+  if (put.expect.kind != Expect::Kind::anything || !layout->collection.subject.empty()) {
+    std::string subject;
+    PORTEIRO_TRY(const auto version, version_of(*layout, put.row.key, &subject));
     PORTEIRO_TRY(check_expected(*layout, put.expect, version));
+    PORTEIRO_TRY(check_subject(*layout, subject, put.row));
   }
   PORTEIRO_TRY(check_references(*layout, put.row));
   PORTEIRO_TRY(index_values(*layout, put.row));

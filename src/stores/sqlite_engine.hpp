@@ -49,7 +49,9 @@ class SqliteEngine final : public Engine {
   Result<std::uint64_t> apply(Under& under, const operation::Erase& erase);
   Result<std::uint64_t> apply(Under& under, const operation::PutBlob& put);
   Result<std::uint64_t> apply(Under& under, const operation::EraseBlob& erase);
-  Result<std::uint64_t> version_of(const Layout& layout, std::string_view key);
+  // 0 for none. `subject`, where given, becomes the row's data subject.
+  Result<std::uint64_t> version_of(const Layout& layout, std::string_view key,
+                                   std::string* subject = nullptr);
   Result<void> check_references(const Layout& layout, const Row& row);
   Result<std::uint64_t> write_row(Under& under, const Layout& layout, const Row& row);
   Result<Doomed> doomed_by(const Layout& layout, const std::string& key);

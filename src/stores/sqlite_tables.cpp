@@ -129,7 +129,7 @@ Table::Table(const Layouts& layouts, const Layout& layout)
   const std::string by_key = " WHERE " + key + " = ?1";
   select = "SELECT " + columns + " FROM " + name;
   get = select + by_key;
-  version = "SELECT \"$version\" FROM " + name + by_key;
+  version = "SELECT \"$version\", \"$subject\" FROM " + name + by_key;
   put =
       "INSERT INTO " + name + " (" + columns + ") VALUES (" + places + ") ON CONFLICT (" + key +
       ") DO UPDATE SET \"$version\" = excluded.\"$version\", \"$subject\" = excluded.\"$subject\", "

@@ -7,6 +7,10 @@
 //   link      whether references to the record "$" are filled in where absent; default: true
 //   defaults  whether uuid keys are made where absent, for an event always the same; default: true
 //   expect    "absent": the first record must not exist (409)
+// Two records of a collection with one key are refused (400), as is a record that is there already
+// and belongs to another data subject (409).
+#include <set>
+
 #include "lambda/builtins/builtins.hpp"
 #include "lambda/builtins/per_event.hpp"
 #include "lambda/builtins/split.hpp"
@@ -107,7 +111,10 @@ class Put final : public PerEvent {
     }
     stores::Batch batch;
     batch.once_key = once_key(event, name_);
-    for (std::size_t i = 0; i < records.size(); ++i) fill(event, records, i);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      fill(event, records, i);
+      PORTEIRO_TRY(check_keys(settings_.parts[i], records[i]));
+    }
     for (std::size_t i = 0; i < records.size(); ++i) {
       for (json& record : records[i]) {
         stores::Expect expect;
@@ -132,6 +139,20 @@ class Put final : public PerEvent {
     const auto raw = find_member(event.data, settings_.from);
     if (!raw) return error(Errc::invalid, "is missing", settings_.from);
     return parse_json(*raw);
+  }
+
+  // The second of two records with one key would take the first one's place.
+  static Result<void> check_keys(const Part& part, const std::vector<json>& records) {
+    if (records.size() < 2) return ok();
+    std::set<std::string_view> keys;
+    for (const json& record : records) {
+      const auto key = record.find(part.collection->key);
+      if (key == record.end() || !key->is_string()) continue;  // The store refuses it.
+      if (keys.insert(key->get_ref<const std::string&>()).second) continue;
+      return error(Errc::invalid, "holds two records with the same " + part.collection->key,
+                   part.place());
+    }
+    return ok();
   }
 
   void fill(const events::Event& event, std::vector<std::vector<json>>& records, std::size_t i) {

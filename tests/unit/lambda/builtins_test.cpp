@@ -169,6 +169,22 @@ TEST_CASE("record.put: key from the path, source elsewhere, no links or defaults
   CHECK(bare.error().at.find("debt") != std::string::npos);
 }
 
+TEST_CASE("record.put: nobody takes another person's records") {
+  Bureau b;
+  json hers = json::parse(b.registered(1).data), his = hers;
+  hers["body"]["debts"][0]["id"] = his["body"]["debts"][0]["id"] =
+      "11111111-1111-4111-8111-111111111111";
+  his["body"]["cpf"] = "52998224725";
+  CHECK(b.ask("register", b.event("x", hers)).value().status == 201);
+  CHECK(b.ask("register", b.event("x", his)).value().status == 409);
+  json person = b.found(b.ask("get", b.about("person.requested")));
+  REQUIRE(person.at("debts").size() == 1);
+  hers["body"]["debts"][0]["status"] = "paid";  // Her own she may change.
+  CHECK(b.ask("register", b.event("x", hers)).value().status == 200);
+  person = b.found(b.ask("get", b.about("person.requested")));
+  CHECK(person.at("debts")[0].at("status") == "paid");
+}
+
 TEST_CASE("record.put: bodies that do not fit are told where") {
   Bureau b;
   const auto at = [&](const json& body) {
@@ -179,6 +195,8 @@ TEST_CASE("record.put: bodies that do not fit are told where") {
   CHECK(at("text") == "body");
   CHECK(at({{"cpf", cpf}, {"name", "A"}, {"debts", 7}}) == "body.debts");
   CHECK(at({{"cpf", cpf}, {"name", "A"}, {"debts", {1}}}) == "body.debts");
+  const json twice{{"id", "11111111-1111-4111-8111-111111111111"}, {"creditor", "Banco"}};
+  CHECK(at({{"cpf", cpf}, {"name", "A"}, {"debts", {twice, twice}}}) == "body.debts");
   CHECK(at({{"cpf", cpf}}).find("name") != std::string::npos);
   CHECK(at({{"name", "A"}}).find("cpf") != std::string::npos);
   CHECK(errc_of(b.ask("register", b.event("x", "{\"body\":{]}"))) == Errc::invalid);

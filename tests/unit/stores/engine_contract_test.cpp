@@ -216,6 +216,32 @@ TEST_CASE("engine: expectations decide, and a failed transaction leaves nothing"
   });
 }
 
+TEST_CASE("engine: a record stays with its data subject") {
+  on_each(kinds(), [](const Kind& kind) {
+    Subject subject(kind);
+    const auto of = [](const std::string& whose, const std::string& status) {
+      operation::Put made = std::get<operation::Put>(put("debt", "d", {{"status", status}}));
+      made.row.subject = whose;
+      return made;
+    };
+    subject.must({append("debt", "d", "notes", 1)});  // Nobody's, as yet.
+    const auto first = subject.must({of("ana", "open")}).versions[0];
+    const auto before = subject->last_sequence();
+    for (const std::string whose : {"bento", ""}) {
+      CHECK(errc_of(subject.run({of(whose, "paid")})) == Errc::conflict);
+      operation::Put expected = of(whose, "paid");
+      expected.expect = {Expect::Kind::version, first};
+      CHECK(errc_of(subject.run({expected})) == Errc::conflict);
+    }
+    CHECK(subject->last_sequence() == before);
+    CHECK(subject.row("debt", "d")->subject == "ana");
+    CHECK(all_keys(*subject, "debt", {"status", "=", "open"}) == std::vector<std::string>{"d"});
+    subject.must({of("ana", "paid"), append("debt", "d", "notes", 2)});
+    subject.must({erase("debt", "d"), of("bento", "open")});
+    CHECK(subject.row("debt", "d")->subject == "bento");
+  });
+}
+
 TEST_CASE("engine: transactions of one commit stand for themselves, later ones see earlier ones") {
   on_each(kinds(), [](const Kind& kind) {
     Subject subject(kind);

@@ -69,6 +69,11 @@ class Reference {
     if (const auto failed = expected(put.expect, version_of(put.collection, put.row.key))) {
       return failed;
     }
+    const auto before = model_.tables[put.collection].find(put.row.key);
+    if (before != model_.tables[put.collection].end() && !before->second.subject.empty() &&
+        before->second.subject != put.row.subject) {
+      return Errc::conflict;
+    }
     for (const auto& [field, target] : references_of(put.collection)) {
       if (!put.row.open.contains(field)) continue;
       const std::string key = put.row.open[field];
@@ -219,7 +224,7 @@ class Generator {
       made.row.open[field] = field == "notes" ? json::array({1, "two"}) : value(field);
     }
     if (table == "debt") {
-      made.row.subject = key();
+      made.row.subject = chance(4) ? key() : "someone";
       if (!chance(4)) made.row.hidden = {{"creditor", value("creditor")}};
       if (chance(2)) made.row.restricted_box = "box " + made.row.key;
     }
