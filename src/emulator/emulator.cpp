@@ -290,9 +290,13 @@ Result<void> Assembly::open_functions(const lambda::Registry& registry) {
 }
 
 Result<void> Assembly::open(const lambda::Registry& registry) {
+  const bool on_disk = !options_.data_directory.empty();
+  if (on_disk) {
+    PORTEIRO_TRY(
+        begin_manifest(environment_.files, options_.data_directory, options_.layers.boxes));
+  }
   options_.journal.directory = folder_in(options_.data_directory, "journal");
   PORTEIRO_TRY(journal_, journal::open(options_.journal, environment_, telemetry_));
-  const bool on_disk = !options_.data_directory.empty();
   if (on_disk) {
     PORTEIRO_TRY(
         check_manifest(environment_.files, options_.data_directory, options_.layers.boxes));

@@ -49,13 +49,29 @@ std::string sealed(const std::string& line) {
 
 }  // namespace
 
+Result<void> begin_manifest(Files& files, const std::string& directory, bool boxes) {
+  const auto there = files.size(path_of(directory));
+  if (there) return ok();
+  if (there.error().code != Errc::not_found) return there.error();
+  PORTEIRO_TRY(files.make_directory(directory));
+  PORTEIRO_TRY(const auto names, files.list(directory));
+  const auto counts = [](const std::string& name) {
+    // New file systems have the one, a start that was cut short leaves the other.
+    return !name.starts_with('.') && name != "lost+found" && name != "manifest.new";
+  };
+  if (const auto found = std::find_if(names.begin(), names.end(), counts); found != names.end()) {
+    return error(Errc::corrupt, directory + " has " + *found +
+                                    " in it but no manifest: put the manifest back, or name a "
+                                    "directory that is new or empty");
+  }
+  return write_manifest(files, directory, {.parts = {}, .open = {}, .boxes = boxes});
+}
+
 Result<void> check_manifest(Files& files, const std::string& directory, bool boxes) {
-  const Result<std::string> text = files.read(path_of(directory));
-  if (!text && text.error().code == Errc::not_found) return ok();
-  if (!text) return text.error();
-  const std::string line = text.value().substr(0, text.value().find('\n'));
+  PORTEIRO_TRY(const std::string text, files.read(path_of(directory)));
+  const std::string line = text.substr(0, text.find('\n'));
   const json document = json::parse(line, nullptr, false);
-  if (text.value() != sealed(line) || document.value("version", 0) != version) {
+  if (text != sealed(line) || document.value("version", 0) != version) {
     return error(Errc::corrupt, path_of(directory) +
                                     " is damaged or of a newer version: put it "
                                     "back, or start with a new data directory");

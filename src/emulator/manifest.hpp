@@ -19,8 +19,13 @@ struct Manifest {
   audit::Head audit{};  // How far the audit log goes at least; number 0: not known.
 };
 
+// To be called before anything is made in the directory: where there is no manifest yet it writes
+// one without parts. Errors: corrupt (there are files, hidden ones aside, but no manifest: it has
+// gone, or the directory is somebody else's); what the files give.
+Result<void> begin_manifest(Files& files, const std::string& directory, bool boxes);
+
 // Errors: corrupt, naming the part that is missing or has become shorter; invalid (the directory
-// was made with another `boxes`). A directory without a manifest is new.
+// was made with another `boxes`).
 Result<void> check_manifest(Files& files, const std::string& directory, bool boxes);
 
 Result<void> write_manifest(Files& files, const std::string& directory, const Manifest& manifest);

@@ -25,10 +25,32 @@ struct Directory {
 
 }  // namespace
 
-TEST_CASE("manifest: a whole directory passes, and so does a new one") {
+TEST_CASE("manifest: a whole directory passes") {
   Directory directory;
+  CHECK(begin_manifest(directory.world.files, "d", true).has_value());
   CHECK(check_manifest(directory.world.files, "d", true).has_value());
-  CHECK(check_manifest(directory.world.files, "elsewhere", true).has_value());
+}
+
+TEST_CASE("manifest: a new directory is begun, and one whose first start was cut short goes on") {
+  Directory directory;
+  Files& files = directory.world.files;
+  REQUIRE(files.replace("new/.keep", "").has_value());
+  for (const char* name : {"new", "elsewhere"}) {
+    CHECK(begin_manifest(files, name, true).has_value());
+    REQUIRE(files.replace(name + std::string("/keys/keys"), "x").has_value());
+    CHECK(begin_manifest(files, name, true).has_value());
+    CHECK(check_manifest(files, name, true).has_value());
+  }
+}
+
+TEST_CASE("manifest: files without a manifest are left alone") {
+  Directory directory;
+  directory.world.files.disk().files.erase("d/manifest");
+  const auto begun = begin_manifest(directory.world.files, "d", true);
+  REQUIRE_FALSE(begun.has_value());
+  CHECK(begun.error().code == Errc::corrupt);
+  CHECK(begun.error().detail.starts_with("d has journal in it but no manifest"));
+  CHECK_FALSE(directory.world.files.disk().files.contains("d/manifest"));
 }
 
 TEST_CASE("manifest: a missing part is refused by its name") {
