@@ -249,7 +249,7 @@ void LockStep::Worker::tell(Scheduler& scheduler, const std::shared_ptr<Worker>&
     if (one.target.starts_with(runtime_api)) {
       one.body = with_address(std::move(one.body), real_address, address);
     }
-    scheduler.post([self, one = std::make_unique<Asked>(std::move(one))] {
+    scheduler.post([self, one = std::make_shared<Asked>(std::move(one))] {
       const std::shared_ptr<http::Handler> handle = self->handler;  // It may close the port.
       if (handle == nullptr) return;
       std::vector<http::HeaderView> headers;

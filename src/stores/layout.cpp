@@ -226,9 +226,9 @@ Result<void> check_row(const Layout& layout, const Row& row) {
       return error(Errc::invalid, "the value is not of the field's type", name + "." + field->name);
     }
   }
-  for (const auto& [field, token] : row.hidden) {
+  for (const auto& hidden : row.hidden) {
     const bool known = std::any_of(layout.hidden.begin(), layout.hidden.end(),
-                                   [&](const Field* each) { return each->name == field; });
+                                   [&](const Field* each) { return each->name == hidden.first; });
     if (!known) return error(Errc::invalid, "no index has such a protected field", name);
   }
   return success();

@@ -158,6 +158,7 @@ Result<void> place(const Plan& plan, const FieldPlan& field, json& value, const 
     }
     PORTEIRO_TRY(lookup, lookup_at(plan, field, value, tokens));
   }
+  if (is_key) out.row.key = lookup;
   if (is_subject) out.row.subject = lookup;
   if (!texts_valid(value)) return not_utf8(field_at(plan, field));
   if (field.part != Class::open) {
@@ -168,7 +169,6 @@ Result<void> place(const Plan& plan, const FieldPlan& field, json& value, const 
     const bool by_lookup = field.field->type == Type::reference || field.field->type == Type::token;
     out.row.open[field.field->name] = by_lookup ? json(std::move(lookup)) : std::move(value);
   }
-  if (is_key) out.row.key = std::move(lookup);
   return ok();
 }
 
