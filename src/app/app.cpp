@@ -29,7 +29,8 @@ void add_up(CLI::App& root, UpArguments& arguments) {
       ->check(names_something())
       ->envname("PORTEIRO_DATA");
   up->add_option("--seed", arguments.seed, "Seed of modelled behaviour; never of keys or ids")
-      ->envname("PORTEIRO_SEED");
+      ->envname("PORTEIRO_SEED")
+      ->check(CLI::NonNegativeNumber);
   up->add_option("--log-file", arguments.log_file, "Write the log there instead of stderr")
       ->envname("PORTEIRO_LOG_FILE");
   up->add_option("--log-level", arguments.log_level, "debug, info, warning or error")

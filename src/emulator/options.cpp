@@ -1,5 +1,7 @@
 #include "porteiro/emulator/options.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
@@ -419,6 +421,12 @@ Result<void> Reader::read_listen() {
   const json& listen = config_.at("listen");
   Ports& ports = options_.ports;
   ports.bind = text(listen, "bind");
+  in6_addr parsed{};  // Room for either kind.
+  if (::inet_pton(AF_INET, ports.bind.c_str(), &parsed) != 1 &&
+      ::inet_pton(AF_INET6, ports.bind.c_str(), &parsed) != 1) {
+    return error(Errc::invalid, ports.bind + " is no numeric address such as 127.0.0.1 or ::1",
+                 "/listen/bind");
+  }
   ports.public_port = listen.at("public").get<std::uint16_t>();
   ports.inside_port = listen.at("inside").get<std::uint16_t>();
   ports.public_socket = text(listen, "public_socket");

@@ -59,8 +59,13 @@ Result<void> Core::build() {
   if (identities_->tokens()) verifier_ = environment_.offload.lane("tokens");
   none_ = std::make_unique<CompiledRoute>(StatusCounter(telemetry_, "none"));
   none_->name = telemetry_.intern("gateway");
-  for (const Route& route : options_.routes) {
-    PORTEIRO_TRY(add_route(route));
+  for (std::size_t i = 0; i < options_.routes.size(); ++i) {
+    auto added = add_route(options_.routes[i]);
+    if (added) continue;
+    Error problem = std::move(added).error();
+    problem.detail = problem.at + ": " + problem.detail;
+    problem.at = "/gateway/routes/" + std::to_string(i);
+    return problem;
   }
   PORTEIRO_TRY(add_status_route());
   telemetry_.gauge("porteiro_gateway_waiting", {},

@@ -120,7 +120,9 @@ class TieredStore final : public Store {
     const Duration took = environment_.scheduler.now() - started;
     dependencies_.telemetry.record(kind, trace, name_, outcome,
                                    static_cast<std::uint64_t>(took.count()));
+    if (!result && result.error().code == Errc::corrupt) tell_damage(result.error(), trace);
   }
+  void tell_damage(const Error& damage, Id trace);
 
   // Reads.
   void request_drain();

@@ -270,21 +270,21 @@ void TieredStore::load_for(std::unique_ptr<PageRead> read) {
   const std::string subject = row.subject;
   const std::string number(key_number(any_box(row)).value());
   const Id trace = read->trace;
-  keys_of(*read->plan)
-      .load(
-          subject, number, trace,
-          [this, alive = Alive(alive_), held = std::move(read)](Result<SharedKey> loaded) mutable {
-            if (alive.expired()) return;
-            if (held->generation != generation_) return finish(*held, was_reset());
-            if (loaded) {
-              held->loaded = std::move(loaded).value();
-            } else if (loaded.error().code == Errc::not_found) {
-              leave_out(*held);
-            } else if (loaded.error().code != Errc::stale || !reread(*held)) {
-              return finish(*held, as_read_error(loaded.error()));
-            }
-            open_rows(std::move(held));
-          });
+  auto& keys = keys_of(*read->plan);
+  keys.load(
+      subject, number, trace,
+      [this, alive = Alive(alive_), held = std::move(read)](Result<SharedKey> loaded) mutable {
+        if (alive.expired()) return;
+        if (held->generation != generation_) return finish(*held, was_reset());
+        if (loaded) {
+          held->loaded = std::move(loaded).value();
+        } else if (loaded.error().code == Errc::not_found) {
+          leave_out(*held);
+        } else if (loaded.error().code != Errc::stale || !reread(*held)) {
+          return finish(*held, as_read_error(loaded.error()));
+        }
+        open_rows(std::move(held));
+      });
 }
 
 // The row at hand is no record any more.
@@ -306,6 +306,13 @@ bool TieredStore::reread(PageRead& read) {
     leave_out(read);
   }
   return true;
+}
+
+// Who asked hears of an internal error only. No key and no value is in such a text.
+void TieredStore::tell_damage(const Error& damage, Id trace) {
+  std::string where = damage.at.empty() ? "" : " (" + damage.at + ")";
+  dependencies_.telemetry.note(telemetry::Level::error,
+                               "store " + options_.name + where + ": " + damage.detail, trace);
 }
 
 void TieredStore::finish(Get& read, Result<std::optional<Record>> result) {

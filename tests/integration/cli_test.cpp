@@ -110,6 +110,13 @@ TEST_CASE("cli: check says what is wrong, where, and what was probably meant") {
       {[](json& it) { it["stores"]["A"]["key"] = "vaults"; }, "/stores/A/key", "\"vault\""},
       {[](json& it) { it["stores"]["A"]["collections"]["debt"].erase("key"); },
        "/stores/A/collections/debt", "key"},
+      {[](json& it) {
+         json& routes = it["gateway"]["routes"];
+         json twice = routes[1];
+         twice["route"] = "GET /v1/people/{who}";
+         routes.insert(routes.begin(), twice);
+       },
+       "/gateway/routes/2", "two routes match the same requests"},
       {[](json& it) { it["listen"]["public"] = 70000; }, "/listen/public", "65535"},
       {[](json& it) { it["functions"]["get-person"]["with"]["colection"] = "person"; },
        "/functions/get-person/with", "collection"},

@@ -340,6 +340,8 @@ TEST_CASE("options: parts that do not fit together are an error with a pointer")
        "/gateway/clients/b/api_key: the client \"a\" has the same key; give each its own"},
       {R"(, "listen": {"public": 8080, "inside": 8080})",
        "/listen/inside: both ports are the same; choose another one"},
+      {R"(, "listen": {"bind": "localhost"})",
+       "/listen/bind: localhost is no numeric address such as 127.0.0.1 or ::1"},
   };
   for (const Case& each : cases) {
     CAPTURE(each.more);

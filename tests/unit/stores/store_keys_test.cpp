@@ -293,6 +293,14 @@ TEST_CASE("store keys: with boxes off records are in clear, and are refused with
   reopen(Fixture::options());
   CHECK(errc_of(f.get("person", cpf_a)) == Errc::corrupt);
   CHECK(errc_of(f.query("person")) == Errc::corrupt);
+  std::vector<std::string> told;  // Who asks learns little; the log says where.
+  f.telemetry.read(0, [&](const telemetry::Record& record) {
+    if (record.kind == telemetry::Kind::note)
+      told.emplace_back(f.telemetry.note_text(record.extra));
+  });
+  CHECK(told == std::vector<std::string>(2,
+                                         "store A: a record was written with boxes off, and has "
+                                         "no seal"));
   REQUIRE(f.put("person", ana()).has_value());  // Sealed now.
   CHECK(f.read("person", cpf_a)["income_cents"] == 512345);
   reopen(off);
