@@ -30,7 +30,9 @@ void add_up(CLI::App& root, UpArguments& arguments) {
       ->envname("PORTEIRO_DATA");
   up->add_option("--seed", arguments.seed, "Seed of modelled behaviour; never of keys or ids")
       ->envname("PORTEIRO_SEED")
-      ->check(CLI::NonNegativeNumber);
+      ->check([](const std::string& text) -> std::string {
+        return text.starts_with('-') ? "a seed is not negative" : "";
+      });
   up->add_option("--log-file", arguments.log_file, "Write the log there instead of stderr")
       ->envname("PORTEIRO_LOG_FILE");
   up->add_option("--log-level", arguments.log_level, "debug, info, warning or error")

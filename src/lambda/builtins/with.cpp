@@ -28,6 +28,7 @@ Result<void> With::only(std::initializer_list<std::string_view> names) const {
   if (!with_.is_object()) return wrong("has to be an object", "");
   for (const auto& [name, value] : with_.items()) {
     if (std::find(names.begin(), names.end(), name) == names.end()) {
+      if (names.size() == 0) return wrong("is not known to this function, which takes none", name);
       return wrong("is not known to this function; it takes: " + listed(names), name);
     }
   }

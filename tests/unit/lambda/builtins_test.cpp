@@ -1,4 +1,9 @@
 // The functions a config parameterises, over real stores.
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
 #include "porteiro/base/bytes.hpp"
 #include "unit/lambda/fixture.hpp"
 
@@ -317,4 +322,30 @@ TEST_CASE("built-ins: what does not fit the stores is refused when they are made
   CHECK(at("record.query", plus(debts, "limit", 1001)) == "/with/limit");
   CHECK(at("respond", {{"status", 99}}) == "/with/status");
   CHECK(at("echo", {{"x", 1}}) == "/with/x");
+}
+
+TEST_CASE("built-ins: docs/builtins.md names each one's members, and no other") {
+  Bureau b;
+  std::ifstream file("docs/builtins.md");
+  std::map<std::string, std::set<std::string>> told, taken;
+  std::string section;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("## ")) told[section = line.substr(3)];
+    if (line.starts_with("| `")) told[section].insert(line.substr(3, line.find('`', 3) - 3));
+  }
+  for (const std::string name : {"record.get", "record.put", "record.append", "record.query",
+                                 "record.delete", "respond", "echo"}) {
+    const json with{{"?", 1}};
+    const auto refused = b.registry.make(name, {"f", with, *b.services});
+    REQUIRE_FALSE(refused.has_value());
+    const std::string& detail = refused.error().detail;
+    const std::size_t list = detail.find("it takes: ");
+    std::istringstream names(list == detail.npos ? "" : detail.substr(list + 10));
+    taken[name] = {};
+    for (std::string member; names >> member;) {
+      std::erase(member, ',');
+      taken[name].insert(member);
+    }
+  }
+  CHECK(told == taken);
 }
